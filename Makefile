@@ -1,0 +1,32 @@
+CONFIG ?= configs/quickstart.json
+export DOTNET_CLI_TELEMETRY_OPTOUT = 1
+export DOTNET_NOLOGO = 1
+
+.PHONY: run build test fmt lint schema bench clean
+
+run: build            ## build, start demo origins and the gateway, print what to try
+	@bin/gateway demo --config $(CONFIG)
+
+build:                ## bin/gateway and bin/gatewayctl
+	@dotnet publish cmd/gateway -c Release -o bin --nologo -v quiet
+	@dotnet publish cmd/gatewayctl -c Release -o bin --nologo -v quiet
+
+test: lint build      ## everything a contributor must pass
+	@dotnet build Gateway.sln -c Release --nologo -v quiet
+	@bin/gateway schema | diff -u configs/gateway.schema.json - || { echo "configs/gateway.schema.json is stale: run 'make schema'"; exit 1; }
+	@tests/run
+
+fmt:                  ## format the code
+	@dotnet format Gateway.sln
+
+lint:                 ## format check
+	@dotnet format Gateway.sln --verify-no-changes
+
+schema: build         ## regenerate configs/gateway.schema.json
+	@bin/gateway schema > configs/gateway.schema.json
+
+bench: build          ## micro-benchmarks with the allocation budget
+	@dotnet run -c Release --project bench/micro -- --filter '*'
+
+clean:
+	@rm -rf artifacts bin

@@ -1,0 +1,12 @@
+namespace Gateway.Core.Pool;
+
+/// <summary>An endpoint as a balancer sees it.</summary>
+public readonly record struct BalancerMember(EndpointLoad Load, int Weight);
+
+/// <summary>Chooses an endpoint of a pool. Thread safe; no allocation per pick.</summary>
+public abstract class Balancer
+{
+    /// <summary>The index of the chosen member, or -1 when there is none to choose: no members, all of weight 0, or all excluded.</summary>
+    /// <param name="excluded">Bit i set: member i was tried already for this request. Only the first 64 members can be excluded.</param>
+    public abstract int Pick(ulong excluded);
+}

@@ -1,0 +1,35 @@
+using System.Collections.Frozen;
+using Gateway.Config;
+using Gateway.Core.Limits;
+
+namespace Gateway.DataPlane.Runtime;
+
+/// <summary>
+/// Everything a request needs of one configuration: immutable, all names resolved, all defaults filled. A request reads it once and holds
+/// it to its end; <see cref="SnapshotStore"/> publishes it with one write.
+/// </summary>
+public sealed class GatewaySnapshot
+{
+    internal GatewaySnapshot(string version) => Version = version;
+
+    /// <summary>Lower-case hex SHA-256 of the canonical configuration.</summary>
+    public string Version { get; }
+
+    /// <summary>Where the configuration came from: <c>file</c>, <c>admin</c>, <c>rollback</c>, <c>last-good</c>.</summary>
+    public string Source { get; internal init; } = "";
+
+    public DateTimeOffset CompiledAt { get; internal init; }
+
+    /// <summary>The document it was compiled from; never read while a request is served.</summary>
+    public GatewayConfig Config { get; internal init; } = null!;
+
+    internal ListenerModel[] Listeners { get; init; } = [];
+    internal RouteModel[] Routes { get; init; } = [];
+    internal FrozenDictionary<string, PoolModel> Pools { get; init; } = FrozenDictionary<string, PoolModel>.Empty;
+
+    /// <summary>The models of <see cref="Listeners"/> by <see cref="ListenerState.Slot"/>; null where the listener is not in this snapshot.</summary>
+    internal ListenerModel?[] ListenersBySlot { get; set; } = [];
+
+    /// <summary>Requests bound to this snapshot. Upgraded connections leave it at the upgrade.</summary>
+    internal LeaseCounter Leases { get; } = new();
+}

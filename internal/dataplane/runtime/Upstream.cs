@@ -1,0 +1,13 @@
+namespace Gateway.DataPlane.Runtime;
+
+/// <summary>
+/// The connections to one endpoint under one set of connection settings. Owned by the state registry: shared by the snapshots that use
+/// it, disposed when none does and nothing is in flight. Thread safe.
+/// </summary>
+internal abstract class Upstream : IDisposable
+{
+    /// <summary>Requests and tunnels that use these connections now.</summary>
+    public Gateway.Core.Pool.EndpointLoad Load { get; } = new();
+
+    public abstract void Dispose();
+}

@@ -1,0 +1,24 @@
+using Gateway.Config;
+using Gateway.DataPlane.Runtime;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.DataPlane.Server;
+
+/// <param name="BaseDirectory">What relative paths in a document are relative to: the folder of the configuration file.</param>
+/// <param name="Loggers">Where the data plane logs.</param>
+/// <param name="Time">The clock.</param>
+public sealed record DataPlaneOptions(string BaseDirectory, ILoggerFactory Loggers, TimeProvider Time);
+
+/// <summary>A compiled candidate, or why there is none; warnings in either case.</summary>
+public sealed record CompileResult(GatewaySnapshot? Snapshot, IReadOnlyList<ConfigError> Errors, IReadOnlyList<ConfigError> Warnings);
+
+/// <summary>A listener that runs. <paramref name="BoundAddress"/> has the real port where the configuration said 0.</summary>
+public sealed record ListenerStatus(string Name, string Address, string BoundAddress, bool Tls, int Connections);
+
+public sealed record PoolStatus(string Name, string Protocol, string LoadBalancing, IReadOnlyList<EndpointStatus> Endpoints);
+
+/// <param name="Connections">Open upstream connections, idle and active.</param>
+public sealed record EndpointStatus(string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections);
+
+/// <summary>How a stop went: requests that ended within the grace time and those that had to be aborted.</summary>
+public sealed record StopReport(int Finished, int Aborted);

@@ -1,0 +1,27 @@
+namespace Gateway.Config;
+
+/// <summary>What a field means, with its unit and, where it was taken from another server or an RFC, its source. Becomes the description in the JSON Schema.</summary>
+[AttributeUsage(AttributeTargets.Property | AttributeTargets.Class | AttributeTargets.Field | AttributeTargets.Struct)]
+public sealed class DocAttribute(string text) : Attribute
+{
+    public string Text { get; } = text;
+}
+
+/// <summary>The smallest and largest legal value of a number, a duration (in the same text form as the document's) or a size.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class RangeAttribute(string min, string max) : Attribute
+{
+    public string Min { get; } = min;
+    public string Max { get; } = max;
+}
+
+/// <summary>The field is a secret: <c>${env:NAME}</c> and <c>${file:PATH}</c> are resolved in it, and its value is never shown again.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class SecretAttribute : Attribute;
+
+/// <summary>An example value for the schema, as the document writes it.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class ExampleAttribute(string json) : Attribute
+{
+    public string Json { get; } = json;
+}

@@ -1,0 +1,85 @@
+namespace Gateway.Config;
+
+[Doc("A group of equal upstream endpoints. Its state (connections, in-flight counts) is kept by pool name and endpoint address across applies.")]
+public sealed record PoolConfig
+{
+    [Doc("The endpoints. Empty: every request gets 503 no_endpoint.")]
+    public required IReadOnlyList<EndpointConfig> Endpoints { get; init; }
+
+    [Doc("What is spoken to the endpoints.")]
+    public UpstreamProtocol Protocol { get; init; } = UpstreamProtocol.Http1;
+
+    [Doc("TLS to the endpoints, for the protocols https and grpc; setting it on grpc turns TLS on.")]
+    public UpstreamTlsConfig? Tls { get; init; }
+
+    [Doc("How an endpoint is chosen.")]
+    public LoadBalancingPolicy LoadBalancing { get; init; } = LoadBalancingPolicy.LeastRequests;
+
+    [Doc("Connections to the endpoints.")]
+    public ConnectionsConfig Connections { get; init; } = new();
+}
+
+[Doc("One upstream endpoint.")]
+public sealed record EndpointConfig
+{
+    [Doc("\"host:port\", \"[v6]:port\" or \"unix:PATH\". A host name is resolved at connect time.")]
+    [Example("\"10.0.0.1:8080\"")]
+    public required string Address { get; init; }
+
+    [Doc("Share of the requests relative to the other endpoints'; 0 takes none.")]
+    [Range("0", "65535")]
+    public int Weight { get; init; } = 1;
+}
+
+public enum UpstreamProtocol
+{
+    [Doc("HTTP/1.1 in clear text.")] Http1,
+    [Doc("HTTP/2 in clear text by prior knowledge.")] H2c,
+    [Doc("TLS; HTTP/2 or HTTP/1.1 by ALPN.")] Https,
+    [Doc("HTTP/2 for gRPC: in clear text, or over TLS when tls is set.")] Grpc,
+}
+
+public enum LoadBalancingPolicy
+{
+    [Doc("Power of two choices over in-flight requests per weight (Envoy's least_request).")] LeastRequests,
+    [Doc("Smooth weighted round robin (nginx).")] RoundRobin,
+}
+
+[Doc("TLS to the endpoints of a pool.")]
+public sealed record UpstreamTlsConfig
+{
+    [Doc("PEM file with the authorities to trust. Default: the system's.")]
+    public string? Ca { get; init; }
+
+    [Doc("Name sent as SNI and verified in the certificate. Default: the endpoint's host.")]
+    public string? ServerName { get; init; }
+
+    [Doc("PEM file with the client certificate to show.")]
+    public string? CertFile { get; init; }
+
+    [Doc("PEM file with the client certificate's private key.")]
+    public string? KeyFile { get; init; }
+
+    [Doc("Verify the endpoint's certificate. Turn off only for tests.")]
+    public bool Verify { get; init; } = true;
+}
+
+[Doc("Connections to the endpoints of a pool.")]
+public sealed record ConnectionsConfig
+{
+    [Doc("Time to connect, with the TLS handshake. 502 upstream_connect_failed.")]
+    [Range("10ms", "5m")]
+    public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    [Doc("Open connections per endpoint at most; 0 for no limit. Requests beyond it wait, no longer than their attempt timeout.")]
+    [Range("0", "1000000")]
+    public int MaxPerEndpoint { get; init; }
+
+    [Doc("How long an idle connection is kept.")]
+    [Range("1s", "24h")]
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromSeconds(90);
+
+    [Doc("How long a connection is used before it is replaced; 0s for no limit.")]
+    [Range("0s", "168h")]
+    public TimeSpan MaxLifetime { get; init; } = TimeSpan.Zero;
+}
