@@ -1,0 +1,21 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Gateway.Client;
+
+/// <summary>Serializers of the admin API's messages, made at build time: no reflection at run time.</summary>
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(ApplyResult))]
+[JsonSerializable(typeof(ValidateResult))]
+[JsonSerializable(typeof(RollbackResult))]
+[JsonSerializable(typeof(RollbackRequest))]
+[JsonSerializable(typeof(Snapshot))]
+[JsonSerializable(typeof(History))]
+[JsonSerializable(typeof(PoolList))]
+[JsonSerializable(typeof(RouteList))]
+[JsonSerializable(typeof(AuditLog))]
+[JsonSerializable(typeof(Readiness))]
+[JsonSerializable(typeof(Problem))]
+internal sealed partial class ClientJson : JsonSerializerContext;
+
+internal sealed record RollbackRequest(string? Version);

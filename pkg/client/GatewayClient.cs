@@ -1,0 +1,173 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+
+namespace Gateway.Client;
+
+/// <summary>
+/// The admin API of a gateway. Every method throws <see cref="GatewayApiException"/> when the gateway refuses, <see cref="HttpRequestException"/>
+/// when it cannot be reached, and <see cref="TaskCanceledException"/> when the call is cancelled or takes longer than the timeout. Nothing is
+/// retried. Thread safe; make one and keep it.
+/// </summary>
+public sealed class GatewayClient : IDisposable
+{
+    private readonly HttpClient _http;
+
+    /// <summary>A client with connections of its own, without proxy and redirects: the token goes to the server named and nowhere else.</summary>
+    public GatewayClient(GatewayClientOptions options) : this(options, CreateHandler(options))
+    {
+    }
+
+    /// <summary>A client over <paramref name="handler"/>, which then decides on TLS; it is disposed with the client.</summary>
+    public GatewayClient(GatewayClientOptions options, HttpMessageHandler handler)
+    {
+        _http = new HttpClient(handler) { BaseAddress = options.Server, Timeout = options.Timeout };
+        if (options.Token is not null) _http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
+    }
+
+    /// <summary>Makes a document the live configuration. Errors: 400 with all of them, 412 when <paramref name="ifMatch"/> is not the live version.</summary>
+    /// <param name="document">The document's bytes.</param>
+    /// <param name="format">The language they are in.</param>
+    /// <param name="ifMatch">The version that must be live for this to happen; null for any.</param>
+    /// <param name="dryRun">Do everything but apply it.</param>
+    public Task<ApplyResult> ApplyAsync(
+        ReadOnlyMemory<byte> document, DocumentFormat format = DocumentFormat.Json, string? ifMatch = null, bool dryRun = false,
+        CancellationToken cancellationToken = default)
+    {
+        HttpRequestMessage request = WithDocument(dryRun ? "/admin/config?dryRun=true" : "/admin/config", document, format);
+        if (ifMatch is not null) _ = request.Headers.TryAddWithoutValidation("If-Match", $"\"{ifMatch}\"");
+        return SendAsync(request, ClientJson.Default.ApplyResult, cancellationToken);
+    }
+
+    /// <summary>Checks a document against everything but the live version. Errors: 400 with all of them.</summary>
+    public Task<ValidateResult> ValidateAsync(
+        ReadOnlyMemory<byte> document, DocumentFormat format = DocumentFormat.Json, CancellationToken cancellationToken = default) =>
+        SendAsync(WithDocument("/admin/validate", document, format), ClientJson.Default.ValidateResult, cancellationToken);
+
+    /// <summary>Goes back to an applied version: the one before the live one when <paramref name="version"/> is null. Errors: 404 for a version that is not kept.</summary>
+    public Task<RollbackResult> RollbackAsync(string? version = null, CancellationToken cancellationToken = default)
+    {
+        byte[] body = JsonSerializer.SerializeToUtf8Bytes(new RollbackRequest(version), ClientJson.Default.RollbackRequest);
+        return SendAsync(WithDocument("/admin/rollback", body, DocumentFormat.Json), ClientJson.Default.RollbackResult, cancellationToken);
+    }
+
+    /// <summary>What is live.</summary>
+    public Task<Snapshot> GetSnapshotAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(Get("/admin/snapshot"), ClientJson.Default.Snapshot, cancellationToken);
+
+    /// <summary>The live document, as it was applied, with secrets as the references they were written as.</summary>
+    public async Task<ConfigDocument> GetConfigAsync(CancellationToken cancellationToken = default)
+    {
+        using HttpResponseMessage response = await SendAsync(Get("/admin/config"), cancellationToken);
+        byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        return new ConfigDocument(
+            response.Headers.ETag?.Tag.Trim('"') ?? "", response.Content.Headers.ContentType?.MediaType ?? "application/json", bytes);
+    }
+
+    /// <summary>The last applies and rollbacks, newest first.</summary>
+    public Task<History> GetHistoryAsync(int limit = 100, CancellationToken cancellationToken = default) =>
+        SendAsync(Get($"/admin/history?limit={limit}"), ClientJson.Default.History, cancellationToken);
+
+    /// <summary>Every pool with its endpoints and what they do now.</summary>
+    public Task<PoolList> GetPoolsAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(Get("/admin/pools"), ClientJson.Default.PoolList, cancellationToken);
+
+    /// <summary>A page of the live routes, in the order of the document.</summary>
+    public Task<RouteList> GetRoutesAsync(int offset = 0, int limit = 1000, CancellationToken cancellationToken = default) =>
+        SendAsync(Get($"/admin/routes?offset={offset}&limit={limit}"), ClientJson.Default.RouteList, cancellationToken);
+
+    /// <summary>Who changed what, or tried to, newest first.</summary>
+    public Task<AuditLog> GetAuditAsync(int limit = 100, CancellationToken cancellationToken = default) =>
+        SendAsync(Get($"/admin/audit?limit={limit}"), ClientJson.Default.AuditLog, cancellationToken);
+
+    /// <summary>Whether the gateway takes traffic, and what its checks say. Not being ready is an answer here, not an error.</summary>
+    public async Task<Readiness> GetReadinessAsync(CancellationToken cancellationToken = default)
+    {
+        using HttpResponseMessage response = await _http.SendAsync(Get("/readyz?verbose"), cancellationToken);
+        if (response.StatusCode is not (HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable)) throw await ReadErrorAsync(response, cancellationToken);
+        return await ReadAsync(response, ClientJson.Default.Readiness, cancellationToken);
+    }
+
+    /// <summary>All metrics as Prometheus text.</summary>
+    public async Task<string> GetMetricsAsync(CancellationToken cancellationToken = default)
+    {
+        using HttpResponseMessage response = await SendAsync(Get("/metrics"), cancellationToken);
+        return await response.Content.ReadAsStringAsync(cancellationToken);
+    }
+
+    /// <summary>The unread answer to a GET of <paramref name="path"/>, for what has no method here: the exact bytes the gateway sent.</summary>
+    public async Task<byte[]> GetRawAsync(string path, CancellationToken cancellationToken = default)
+    {
+        using HttpResponseMessage response = await SendAsync(Get(path), cancellationToken);
+        return await response.Content.ReadAsByteArrayAsync(cancellationToken);
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private static SocketsHttpHandler CreateHandler(GatewayClientOptions options)
+    {
+        var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false, UseCookies = false };
+        if (options.ClientCertificate is not null) handler.SslOptions.ClientCertificates = [options.ClientCertificate];
+        if (options.Authorities is not null)
+        {
+            var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+            policy.CustomTrustStore.AddRange(options.Authorities);
+            handler.SslOptions.CertificateChainPolicy = policy;
+        }
+        return handler;
+    }
+
+    private static HttpRequestMessage Get(string path) => new(HttpMethod.Get, path);
+
+    private static HttpRequestMessage WithDocument(string path, ReadOnlyMemory<byte> document, DocumentFormat format)
+    {
+        var content = new ReadOnlyMemoryContent(document);
+        content.Headers.ContentType = new MediaTypeHeaderValue(format == DocumentFormat.Yaml ? "application/yaml" : "application/json");
+        return new HttpRequestMessage(HttpMethod.Post, path) { Content = content };
+    }
+
+    private async Task<T> SendAsync<T>(HttpRequestMessage request, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        using HttpResponseMessage response = await SendAsync(request, cancellationToken);
+        return await ReadAsync(response, type, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        HttpResponseMessage response = await _http.SendAsync(request, cancellationToken);
+        if (response.IsSuccessStatusCode) return response;
+        using (response) throw await ReadErrorAsync(response, cancellationToken);
+    }
+
+    private static async Task<T> ReadAsync<T>(HttpResponseMessage response, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    {
+        byte[] body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        try
+        {
+            return JsonSerializer.Deserialize(body, type) ?? throw new JsonException("the answer is null");
+        }
+        catch (JsonException e)
+        {
+            throw new HttpRequestException($"{response.RequestMessage?.RequestUri} did not answer as an admin API does: {e.Message}", e);
+        }
+    }
+
+    private static async Task<GatewayApiException> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        int status = (int)response.StatusCode;
+        byte[] body = await response.Content.ReadAsByteArrayAsync(cancellationToken);
+        Problem? problem = null;
+        try
+        {
+            problem = JsonSerializer.Deserialize(body, ClientJson.Default.Problem);
+        }
+        catch (JsonException)
+        {
+            // Not a gateway's answer (a proxy on the way, another server): the status alone says what is known.
+        }
+        return new GatewayApiException(status, problem?.Detail ?? problem?.Title ?? $"HTTP {status} {response.ReasonPhrase}", problem?.Errors ?? []);
+    }
+}

@@ -1,0 +1,107 @@
+using Gateway.Config;
+
+namespace Gateway.Client;
+
+// Every response of the admin API as it is on the wire: camelCase names, RFC 3339 times in UTC, durations in milliseconds. Lists come in
+// an object, so that a response may grow. Fields that are null are absent from the JSON. A reader must ignore fields it does not know.
+
+/// <summary>Answer to <c>POST /admin/config</c>, and with <c>?dryRun=true</c> to what would have been applied.</summary>
+/// <param name="Applied">True when requests now get this version; false for a dry run, and when the version was live already.</param>
+/// <param name="Version">Version of the document: lower-case hex SHA-256 of its canonical bytes.</param>
+/// <param name="Warnings">What is doubtful but was accepted, such as a route that no request can reach.</param>
+/// <param name="DurationMs">From the last byte of the document to the published snapshot.</param>
+public sealed record ApplyResult(bool Applied, string Version, IReadOnlyList<ConfigError> Warnings, double DurationMs);
+
+/// <summary>Answer to <c>POST /admin/validate</c> for a good document. A bad one is a 400 with all its errors.</summary>
+public sealed record ValidateResult(bool Ok, string Version, IReadOnlyList<ConfigError> Warnings);
+
+/// <summary>Answer to <c>POST /admin/rollback</c>.</summary>
+/// <param name="Version">The version that is live now.</param>
+/// <param name="Previous">The version that was live before.</param>
+/// <param name="DurationMs">From the request to the published snapshot.</param>
+public sealed record RollbackResult(string Version, string Previous, double DurationMs);
+
+/// <summary>Answer to <c>GET /admin/snapshot</c>: what is live.</summary>
+/// <param name="Source"><c>file</c>, <c>admin</c>, <c>rollback</c> or <c>last-good</c>.</param>
+/// <param name="CompiledAt">When the document was turned into this snapshot.</param>
+/// <param name="AppliedAt">When requests began to get it.</param>
+/// <param name="Routes">Number of routes.</param>
+/// <param name="Pools">Number of pools.</param>
+/// <param name="RetiredSnapshots">Replaced snapshots that requests still hold.</param>
+public sealed record Snapshot(
+    string Version, string Source, DateTimeOffset CompiledAt, DateTimeOffset AppliedAt,
+    IReadOnlyList<Listener> Listeners, int Routes, int Pools, int RetiredSnapshots);
+
+/// <summary>A listener that runs.</summary>
+/// <param name="Address">As configured.</param>
+/// <param name="BoundAddress">As bound, with the real port where the configuration says 0.</param>
+/// <param name="Connections">Open client connections.</param>
+public sealed record Listener(string Name, string Address, string BoundAddress, bool Tls, int Connections);
+
+/// <summary>Answer to <c>GET /admin/history?limit=N</c>, newest first.</summary>
+public sealed record History(IReadOnlyList<HistoryEntry> Entries);
+
+/// <summary>One applied configuration.</summary>
+/// <param name="Sequence">Counts applies and rollbacks, from 1, over restarts.</param>
+/// <param name="Actor">Who asked for it: <c>token</c>, the subject of a client certificate, or <c>file</c>.</param>
+/// <param name="Result"><c>applied</c>, or why not: <c>rejected</c>.</param>
+/// <param name="Live">True for the one entry that requests get now.</param>
+public sealed record HistoryEntry(
+    long Sequence, DateTimeOffset Time, string Version, string Source, string Actor, string Result, double DurationMs, bool Live);
+
+/// <summary>Answer to <c>GET /admin/pools</c>, sorted by name.</summary>
+public sealed record PoolList(IReadOnlyList<Pool> Pools);
+
+public sealed record Pool(string Name, string Protocol, string LoadBalancing, IReadOnlyList<PoolEndpoint> Endpoints);
+
+/// <summary>An endpoint of a pool; the counters are since the gateway knows the endpoint, over applies.</summary>
+/// <param name="InFlight">Requests and tunnels that use it now.</param>
+/// <param name="Attempts">Requests sent to it, ever.</param>
+/// <param name="Failures">Those that ended without a whole response.</param>
+/// <param name="Connections">Open upstream connections, idle and active.</param>
+public sealed record PoolEndpoint(string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections);
+
+/// <summary>Answer to <c>GET /admin/routes?offset=M&amp;limit=N</c>, in the order of the document.</summary>
+/// <param name="Total">Number of routes of the snapshot, whatever the page.</param>
+public sealed record RouteList(string Version, int Total, IReadOnlyList<Route> Routes);
+
+/// <summary>A route of the live snapshot.</summary>
+/// <param name="Listeners">Names of the listeners that serve it; never empty.</param>
+/// <param name="Hosts">Empty for any.</param>
+/// <param name="Path">As <c>exact /x</c>, <c>prefix /x</c> or <c>regex X</c>; null for any.</param>
+/// <param name="Methods">Empty for any.</param>
+/// <param name="Conditions">Header and query conditions, one line of text each; empty for none.</param>
+/// <param name="Action"><c>pool NAME</c>, <c>redirect STATUS</c> or <c>respond STATUS</c>.</param>
+/// <param name="ShadowedBy">The route that takes every request of this one; null for none.</param>
+public sealed record Route(
+    string Name, IReadOnlyList<string> Listeners, IReadOnlyList<string> Hosts, string? Path, IReadOnlyList<string> Methods,
+    IReadOnlyList<string> Conditions, string Action, string? ShadowedBy);
+
+/// <summary>Answer to <c>GET /admin/audit?limit=N</c>, newest first.</summary>
+public sealed record AuditLog(IReadOnlyList<AuditEntry> Entries);
+
+/// <summary>One attempt to change something, or to log in, that failed.</summary>
+/// <param name="Action"><c>apply</c>, <c>rollback</c>, <c>login</c>.</param>
+/// <param name="Actor">As in <see cref="HistoryEntry"/>; <c>anonymous</c> when unknown.</param>
+/// <param name="From">The client's address and port; empty for a change of the file.</param>
+/// <param name="Version">The version it was about; null when there is none.</param>
+/// <param name="Result"><c>ok</c>, or the code of the refusal: <c>rejected</c>, <c>stale</c>, <c>unauthorized</c>, <c>locked_out</c>.</param>
+/// <param name="Detail">More about it, for a person; null for nothing more.</param>
+public sealed record AuditEntry(
+    DateTimeOffset Time, string Action, string Actor, string From, string? Version, string Result, string? Detail);
+
+/// <summary>Answer to <c>GET /readyz?verbose</c>: 200 when ready, 503 when not, with the same body. Needs no token.</summary>
+public sealed record Readiness(bool Ready, IReadOnlyList<ReadinessCheck> Checks);
+
+/// <summary>One thing readiness looks at: <c>config</c>, <c>listeners</c>, <c>shutdown</c>, and <c>file</c>, which never makes the gateway unready.</summary>
+/// <param name="Detail">For a person, such as why the last edit of the file was refused; null when there is nothing to say.</param>
+/// <param name="Errors">What is wrong in a refused document; null when it is not about one.</param>
+public sealed record ReadinessCheck(string Name, bool Ok, string? Detail, IReadOnlyList<ConfigError>? Errors);
+
+/// <summary>The live document, byte for byte as it was applied. <c>GET /admin/config</c>; the version is the response's ETag.</summary>
+/// <param name="ContentType"><c>application/json</c> or <c>application/yaml</c>.</param>
+public sealed record ConfigDocument(string Version, string ContentType, ReadOnlyMemory<byte> Bytes);
+
+/// <summary>An error of the admin API: problem+json (RFC 9457) with all errors of a document at once.</summary>
+/// <param name="Type"><c>urn:gateway:CATEGORY</c>.</param>
+public sealed record Problem(string? Type, string? Title, int Status, string? Detail, IReadOnlyList<ConfigError>? Errors);
