@@ -1,1 +1,17 @@
-return 0;
+using System.CommandLine;
+using Gateway.Ctl;
+
+var root = new RootCommand("Changes and shows a running gateway over its admin API.")
+{
+    ApplyCommand.Create(),
+    ValidateCommand.Create(),
+    SnapshotCommand.Create(),
+    ConfigCommand.Create(),
+    HistoryCommand.Create(),
+    RollbackCommand.Create(),
+    PoolsCommand.Create(),
+    RoutesCommand.Create(),
+    AuditCommand.Create(),
+};
+ConnectionOptions.AddTo(root);
+return await Invocation.RunAsync(root, args);

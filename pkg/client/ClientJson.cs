@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 namespace Gateway.Client;
 
 /// <summary>Serializers of the admin API's messages, made at build time: no reflection at run time.</summary>
-[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web, WriteIndented = true, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ApplyResult))]
 [JsonSerializable(typeof(ValidateResult))]
 [JsonSerializable(typeof(RollbackResult))]
@@ -16,6 +16,7 @@ namespace Gateway.Client;
 [JsonSerializable(typeof(AuditLog))]
 [JsonSerializable(typeof(Readiness))]
 [JsonSerializable(typeof(Problem))]
-internal sealed partial class ClientJson : JsonSerializerContext;
+public sealed partial class ClientJson : JsonSerializerContext;
 
-internal sealed record RollbackRequest(string? Version);
+/// <summary>Body of <c>POST /admin/rollback</c>; null for the version before the live one.</summary>
+public sealed record RollbackRequest(string? Version);

@@ -98,13 +98,6 @@ public sealed class GatewayClient : IDisposable
         return await response.Content.ReadAsStringAsync(cancellationToken);
     }
 
-    /// <summary>The unread answer to a GET of <paramref name="path"/>, for what has no method here: the exact bytes the gateway sent.</summary>
-    public async Task<byte[]> GetRawAsync(string path, CancellationToken cancellationToken = default)
-    {
-        using HttpResponseMessage response = await SendAsync(Get(path), cancellationToken);
-        return await response.Content.ReadAsByteArrayAsync(cancellationToken);
-    }
-
     public void Dispose() => _http.Dispose();
 
     private static SocketsHttpHandler CreateHandler(GatewayClientOptions options)

@@ -1,0 +1,33 @@
+using System.CommandLine;
+using System.Globalization;
+using Gateway.Client;
+
+namespace Gateway.Ctl;
+
+internal static class SnapshotCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("snapshot", "Show what is live");
+        command.SetBody(async (_, session, cancellationToken) =>
+        {
+            Output output = session.Output;
+            Snapshot snapshot = await session.Client.GetSnapshotAsync(cancellationToken);
+            if (output.Json(snapshot, ClientJson.Default.Snapshot)) return;
+            output.Line($"version   {snapshot.Version}");
+            output.Line($"source    {snapshot.Source}");
+            output.Line($"applied   {Output.Time(snapshot.AppliedAt)}");
+            output.Line($"routes    {snapshot.Routes}");
+            output.Line($"pools     {snapshot.Pools}");
+            output.Line($"retired   {snapshot.RetiredSnapshots}");
+            output.Line("");
+            output.Table(
+                ["LISTENER", "ADDRESS", "BOUND", "TLS", "#CONNECTIONS"],
+                snapshot.Listeners.Select(l => new[]
+                {
+                    l.Name, l.Address, l.BoundAddress, l.Tls ? "yes" : "no", l.Connections.ToString(CultureInfo.InvariantCulture),
+                }));
+        });
+        return command;
+    }
+}
