@@ -1,1 +1,33 @@
-return 0;
+using System.CommandLine;
+using Gateway.Command.Commands;
+
+namespace Gateway.Command;
+
+internal static class Program
+{
+    private static async Task<int> Main(string[] args)
+    {
+        RootCommand root = new("A reverse-proxy gateway whose configuration changes under load without a failed request.")
+        {
+            RunCommand.Create(),
+            ValidateCommand.Create(),
+            SchemaCommand.Create(),
+        };
+        try
+        {
+            ParseResult parsed = root.Parse(args);
+            int code = await parsed.InvokeAsync(new InvocationConfiguration
+            {
+                EnableDefaultExceptionHandler = false,
+                // The commands handle signals themselves: the first one drains.
+                ProcessTerminationTimeout = null,
+            });
+            return parsed.Errors.Count > 0 ? ExitCodes.Usage : code;
+        }
+        catch (Exception e)
+        {
+            await Console.Error.WriteLineAsync($"gateway: internal error: {e}");
+            return ExitCodes.Internal;
+        }
+    }
+}

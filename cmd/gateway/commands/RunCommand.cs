@@ -1,0 +1,25 @@
+using System.CommandLine;
+
+namespace Gateway.Command.Commands;
+
+/// <summary><c>gateway run</c>: serves until it is told to stop.</summary>
+internal static class RunCommand
+{
+    private static readonly Option<string> Config = new("--config") { Required = true, HelpName = "FILE", Description = "The configuration, JSON or (by extension .yaml, .yml) YAML. Watched, and applied again when its content changes; relative paths in it are relative to its folder." };
+    private static readonly Option<string> Admin = new("--admin") { HelpName = "ADDRESS", DefaultValueFactory = static _ => "127.0.0.1:9901", Description = "Address of the admin API; 'off' for none. Beyond loopback it needs TLS and a client CA." };
+    private static readonly Option<string?> TokenFile = new("--admin-token-file") { HelpName = "FILE", Description = "File with the admin API's bearer token, created with mode 0600 when it is not there. Default: DATA/admin.token." };
+    private static readonly Option<string?> TlsCert = new("--admin-tls-cert") { HelpName = "FILE", Description = "PEM file with the admin API's certificate." };
+    private static readonly Option<string?> TlsKey = new("--admin-tls-key") { HelpName = "FILE", Description = "PEM file with the certificate's private key." };
+    private static readonly Option<string?> ClientCa = new("--admin-client-ca") { HelpName = "FILE", Description = "PEM file with the authorities of client certificates, which are then required in addition to the token." };
+    private static readonly Option<string> DataDir = new("--data-dir") { HelpName = "DIR", DefaultValueFactory = static _ => "./data", Description = "Applied configurations, history, audit log and token." };
+    private static readonly Option<bool> LastGood = new("--last-good") { Description = "When FILE is broken at start, serve the last good configuration in DATA instead, and watch FILE for a mend." };
+    private static readonly Option<string> Level = new Option<string>("--log-level") { DefaultValueFactory = static _ => "info", Description = "Least level that is logged, to stderr." }
+        .AcceptOnlyFromAmong("trace", "debug", "info", "warn", "error");
+
+    public static System.CommandLine.Command Create()
+    {
+        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, Level };
+        command.SetAction(static _ => ExitCodes.Ok);
+        return command;
+    }
+}

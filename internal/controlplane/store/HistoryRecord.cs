@@ -1,0 +1,47 @@
+namespace Gateway.ControlPlane.Store;
+
+/// <summary>One line of the history: an apply that was tried, and how it ended.</summary>
+public sealed record HistoryRecord
+{
+    /// <summary>Rises by one with each record, across restarts.</summary>
+    public long Sequence { get; init; }
+
+    public DateTimeOffset Time { get; init; }
+
+    /// <summary>Version of the configuration; null when the document could not be read.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>Lower-case hex SHA-256 of the document's exact bytes: its name in the store. Null when it was not kept, because it was not applied.</summary>
+    public string? Digest { get; init; }
+
+    /// <summary><c>json</c> or <c>yaml</c>: how the bytes are to be read.</summary>
+    public string Format { get; init; } = "json";
+
+    /// <summary><c>file</c>, <c>admin</c>, <c>rollback</c> or <c>last-good</c>.</summary>
+    public required string Source { get; init; }
+
+    /// <summary>Who asked: the token's name, the client certificate's subject, or the file.</summary>
+    public string Who { get; init; } = "";
+
+    /// <summary><see cref="Applied"/> or <see cref="Rejected"/>.</summary>
+    public required string Result { get; init; }
+
+    public double DurationMs { get; init; }
+
+    /// <summary>For a person: the first error, or what was gone back to.</summary>
+    public string? Notes { get; init; }
+
+    /// <summary>
+    /// Digest of the configuration file's content as it was last seen when this was applied. At a restart the file wins over this record
+    /// only if it has other content than that, so a rollback survives a restart and an edit of the file is never lost.
+    /// </summary>
+    public string? FileDigest { get; init; }
+
+    /// <summary>For a rollback: the sequence of the record it went back to, so that a further rollback goes further back.</summary>
+    public long? Target { get; init; }
+
+    public const string Applied = "applied";
+    public const string Rejected = "rejected";
+
+    public bool IsApplied => Result == Applied;
+}
