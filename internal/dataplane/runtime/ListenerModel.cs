@@ -25,13 +25,29 @@ internal sealed class ListenerModel
 }
 
 /// <summary>A listener across snapshots, by name. Written by the apply queue only, except the counters.</summary>
-internal sealed class ListenerState(string name, int slot)
+internal sealed class ListenerState(string name) : SharedState
 {
+    private ListenerModel? _lastModel;
+
     public string Name { get; } = name;
 
-    /// <summary>Index into <see cref="GatewaySnapshot.ListenersBySlot"/>; never used again for another name.</summary>
-    public int Slot { get; } = slot;
+    /// <summary>
+    /// Index into <see cref="GatewaySnapshot.ListenersBySlot"/>, given at the first publish. Given to another name only when no snapshot
+    /// and no connection knows this one any more.
+    /// </summary>
+    public int Slot { get; set; } = -1;
 
     /// <summary>The model of the last snapshot that had this listener, for a request that arrives while the listener is being removed.</summary>
-    public ListenerModel? LastModel;
+    public ListenerModel? LastModel
+    {
+        get => Volatile.Read(ref _lastModel);
+        set => Volatile.Write(ref _lastModel, value);
+    }
+
+    /// <summary>This listener as the snapshot has it.</summary>
+    public ListenerModel In(GatewaySnapshot snapshot)
+    {
+        ListenerModel?[] slots = snapshot.ListenersBySlot;
+        return ((uint)Slot < (uint)slots.Length ? slots[Slot] : null) ?? LastModel!;
+    }
 }

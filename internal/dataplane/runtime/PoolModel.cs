@@ -29,16 +29,18 @@ internal sealed class EndpointModel
 }
 
 /// <summary>A pool across snapshots, by name.</summary>
-internal sealed class PoolState(string name, PoolMetrics metrics)
+internal sealed class PoolState(string name, PoolMetrics metrics) : SharedState
 {
     public string Name { get; } = name;
     public PoolMetrics Metrics { get; } = metrics;
 }
 
 /// <summary>An endpoint across snapshots, by pool name and address.</summary>
-internal sealed class EndpointState(string pool, string address)
+internal sealed class EndpointState(string pool, string address) : SharedState
 {
     public string Pool { get; } = pool;
     public string Address { get; } = address;
     public EndpointLoad Load { get; } = new();
+
+    internal override bool InUse => Load.InFlight != 0;
 }

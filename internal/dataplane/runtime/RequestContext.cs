@@ -12,6 +12,11 @@ internal sealed class RequestContext
 
     /// <summary>Null once the request has become a tunnel: its state stays, the snapshot goes.</summary>
     public GatewaySnapshot? Snapshot { get; set; }
+
+    /// <summary>Set by the server when the context is made, before the application processes the request.</summary>
+    public ListenerState ListenerState { get; set; } = null!;
+
+    /// <summary>The listener as <see cref="Snapshot"/> has it: <c>ListenerState.In(snapshot)</c>.</summary>
     public ListenerModel Listener { get; set; } = null!;
     public RouteModel? Route { get; set; }
     public EndpointModel? Endpoint { get; set; }

@@ -25,7 +25,7 @@ internal sealed class RouteModel
 }
 
 /// <summary>A route across snapshots, by name.</summary>
-internal sealed class RouteState(string name, RouteMetrics metrics)
+internal sealed class RouteState(string name, RouteMetrics metrics) : SharedState
 {
     public string Name { get; } = name;
     public RouteMetrics Metrics { get; } = metrics;

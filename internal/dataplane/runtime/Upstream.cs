@@ -4,10 +4,14 @@ namespace Gateway.DataPlane.Runtime;
 /// The connections to one endpoint under one set of connection settings. Owned by the state registry: shared by the snapshots that use
 /// it, disposed when none does and nothing is in flight. Thread safe.
 /// </summary>
-internal abstract class Upstream : IDisposable
+internal abstract class Upstream : SharedState, IDisposable
 {
     /// <summary>Requests and tunnels that use these connections now.</summary>
     public Gateway.Core.Pool.EndpointLoad Load { get; } = new();
+
+    internal override bool InUse => Load.InFlight != 0;
+
+    internal override void Retire() => Dispose();
 
     public abstract void Dispose();
 }

@@ -1,0 +1,19 @@
+namespace Gateway.DataPlane.Runtime;
+
+/// <summary>
+/// What survives applies: known by a stable id, referred to by the snapshots that were published and not yet released. The registry
+/// in server/ counts and releases; what is new belongs to its candidate alone until that is published.
+/// </summary>
+internal abstract class SharedState
+{
+    /// <summary>Published snapshots that refer to it. Read and written under the registry's lock.</summary>
+    internal int References { get; set; }
+
+    /// <summary>Still used although no snapshot refers to it, by an upgraded connection for example.</summary>
+    internal virtual bool InUse => false;
+
+    /// <summary>Nothing refers to it and nothing will: called once, outside the registry's lock.</summary>
+    internal virtual void Retire()
+    {
+    }
+}
