@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.Config;
+using Gateway.Core.Limits;
 using Gateway.Core.Router;
 
 namespace Gateway.DataPlane.Runtime;

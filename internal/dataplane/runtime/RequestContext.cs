@@ -1,4 +1,4 @@
-using Microsoft.AspNetCore.Http.Features;
+using System.Net;
 
 namespace Gateway.DataPlane.Runtime;
 
@@ -8,7 +8,20 @@ namespace Gateway.DataPlane.Runtime;
 /// </summary>
 internal sealed class RequestContext
 {
-    public IFeatureCollection Features { get; set; } = null!;
+    /// <summary>The client's side: the request and the response to it.</summary>
+    public IDownstream Downstream { get; set; } = null!;
+
+    /// <summary>The address the connection came from; null on a Unix socket.</summary>
+    public IPAddress? Peer { get; set; }
+
+    /// <summary>The path of the target as received (origin-form), and the query with its question mark; together what goes upstream.</summary>
+    public string RawPathAndQuery { get; set; } = "";
+
+    /// <summary>Length of the path within <see cref="RawPathAndQuery"/>.</summary>
+    public int RawPathLength { get; set; }
+
+    /// <summary>Host as received, with its port if it had one; empty when absent.</summary>
+    public string Host { get; set; } = "";
 
     /// <summary>Null once the request has become a tunnel: its state stays, the snapshot goes.</summary>
     public GatewaySnapshot? Snapshot { get; set; }
@@ -40,4 +53,38 @@ internal sealed class RequestContext
     public long ResponseBytes { get; set; }
     public bool IsUpgrade { get; set; }
     public bool IsGrpc { get; set; }
+
+    /// <summary>Ends the request with an error that the application then answers. The first error stays.</summary>
+    public void Fail(ErrorCategory category, string? detail = null, int status = 0)
+    {
+        if (Category != ErrorCategory.None) return;
+        Category = category;
+        Detail = detail;
+        FailStatus = status;
+    }
+
+    /// <summary>A status in place of the category's own; 0 for none.</summary>
+    public int FailStatus { get; set; }
+
+    public void Reset()
+    {
+        Peer = null;
+        RawPathAndQuery = "";
+        RawPathLength = 0;
+        Host = "";
+        Snapshot = null;
+        Listener = null!;
+        Route = null;
+        Endpoint = null;
+        SnapshotVersion = "";
+        RequestId = "";
+        StartedAt = UpstreamStartedAt = UpstreamHeadersAt = EndedAt = 0;
+        Status = 0;
+        Category = ErrorCategory.None;
+        Detail = null;
+        FailStatus = 0;
+        Attempts = 0;
+        RequestBytes = ResponseBytes = 0;
+        IsUpgrade = IsGrpc = false;
+    }
 }

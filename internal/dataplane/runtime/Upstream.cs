@@ -13,5 +13,8 @@ internal abstract class Upstream : SharedState, IDisposable
 
     internal override void Retire() => Dispose();
 
+    /// <summary>Open connections, idle and active.</summary>
+    public abstract int Connections { get; }
+
     public abstract void Dispose();
 }

@@ -1,0 +1,30 @@
+using Gateway.Config;
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Policy;
+
+/// <summary>
+/// THE ordered list of what a route may have done to its requests before they are forwarded. A line's position is its place in the
+/// pipeline. Each feature validates and compiles its part of a route; what a route does not use is absent from its filters.
+/// </summary>
+internal static class BuiltInFeatures
+{
+    private delegate IRequestFilter? Feature(RouteConfig route, string path, ICollection<ConfigError> errors);
+
+    private static readonly Feature[] InOrder =
+    [
+        Redirect.RedirectFeature.Compile,
+        Respond.RespondFeature.Compile,
+    ];
+
+    /// <param name="path">The route's place in the document, for the errors.</param>
+    public static IRequestFilter[] Compile(RouteConfig route, string path, ICollection<ConfigError> errors)
+    {
+        List<IRequestFilter>? filters = null;
+        foreach (Feature feature in InOrder)
+        {
+            if (feature(route, path, errors) is { } filter) (filters ??= []).Add(filter);
+        }
+        return filters?.ToArray() ?? [];
+    }
+}

@@ -1,0 +1,29 @@
+using System.Buffers;
+using System.Text;
+using Gateway.Config;
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Policy.Respond;
+
+internal sealed class RespondFilter(RespondConfig config) : IRequestFilter
+{
+    private readonly int _status = config.Status;
+    private readonly string _contentType = config.ContentType;
+    private readonly byte[] _body = Encoding.UTF8.GetBytes(config.Body);
+
+    public async ValueTask<bool> OnRequestAsync(RequestContext context)
+    {
+        IDownstream client = context.Downstream;
+        client.StatusCode = _status;
+        if (_body.Length != 0) client.ResponseHeaders.ContentType = _contentType;
+        if (_status is not (204 or 304)) client.ResponseHeaders.ContentLength = _body.Length;
+        await client.StartResponseAsync();
+        if (_body.Length != 0 && client.Method != "HEAD")
+        {
+            client.ResponseBody.Write(_body);
+            await client.ResponseBody.FlushAsync();
+            context.ResponseBytes = _body.Length;
+        }
+        return true;
+    }
+}

@@ -1,0 +1,12 @@
+using Gateway.DataPlane.Runtime;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>What all listeners' applications share.</summary>
+internal sealed class ProxyServices(SnapshotStore snapshots, TimeProvider time, ILoggerFactory loggers)
+{
+    public SnapshotStore Snapshots { get; } = snapshots;
+    public TimeProvider Time { get; } = time;
+    public ILogger Log { get; } = loggers.CreateLogger("Gateway.Proxy");
+}
