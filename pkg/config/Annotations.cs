@@ -15,10 +15,6 @@ public sealed class RangeAttribute(string min, string max) : Attribute
     public string Max { get; } = max;
 }
 
-/// <summary>The field is a secret: <c>${env:NAME}</c> and <c>${file:PATH}</c> are resolved in it, and its value is never shown again.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-public sealed class SecretAttribute : Attribute;
-
 /// <summary>An example value for the schema, as the document writes it.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ExampleAttribute(string json) : Attribute

@@ -30,6 +30,7 @@ public static class ConfigErrorCodes
     public const string FileUnreadable = "file_unreadable";
     public const string InvalidCertificate = "invalid_certificate";
     public const string InvalidRegex = "invalid_regex";
+    public const string TooManyErrors = "too_many_errors";
     public const string BindFailed = "bind_failed";
 
     /// <summary>Warning: no request can reach the route.</summary>

@@ -58,8 +58,7 @@ public sealed record CertificateConfig
     public required string KeyFile { get; init; }
 
     [Doc("Password of an encrypted private key.")]
-    [Secret]
-    public string? KeyPassword { get; init; }
+    public Secret? KeyPassword { get; init; }
 }
 
 [Doc("The access log.")]

@@ -1,0 +1,23 @@
+namespace Gateway.Config.Reading;
+
+/// <summary>Errors up to a number, and how many came after.</summary>
+internal sealed class ErrorList(int max)
+{
+    private readonly List<ConfigError> _errors = [];
+
+    public int Count { get; private set; }
+
+    public IReadOnlyList<ConfigError> Listed => _errors;
+
+    public void Add(string path, string code, string message)
+    {
+        if (Count++ < max) _errors.Add(new ConfigError(path, code, message));
+    }
+
+    /// <summary>The errors, with a last one that says how many are not listed.</summary>
+    public IReadOnlyList<ConfigError> ToList()
+    {
+        if (Count <= _errors.Count) return _errors;
+        return [.. _errors, new ConfigError("", ConfigErrorCodes.TooManyErrors, $"{Count - _errors.Count} more errors are not listed; mend these first")];
+    }
+}

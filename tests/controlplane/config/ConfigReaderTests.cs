@@ -1,0 +1,54 @@
+using System.Text;
+using Gateway.Config;
+using Xunit;
+
+namespace Gateway.ControlPlane.Tests.Configuration;
+
+public sealed class ConfigReaderTests
+{
+    private static ReadResult Read(string json, ReadOptions? options = null) => ConfigReader.ReadJson(Encoding.UTF8.GetBytes(json), options);
+
+    private static string Errors(string json) => string.Join("\n", Read(json).Errors);
+
+    [Fact]
+    public void ASmallDocument_IsReadWithDefaultsFilledIn()
+    {
+        ReadResult result = Read("""
+            { "version": "v1", "$schema": "x",
+              "listeners": [{ "name": "web", "address": "127.0.0.1:0", "tls": null, "limits": { "bodyBytes": "1Mi", "idleTimeout": "1h30m", "minBodyRate": "240" } }],
+              "routes": [{ "name": "all", "pool": "main", "bodyBytes": 5, "match": { "headers": [{ "name": "a", "present": false }] } }],
+              "pools": { "main": { "endpoints": [{ "address": "127.0.0.1:1" }], "protocol": "h2c" } },
+              "accessLog": { "sample": { "2xx": 0.5 } } }
+            """);
+
+        Assert.Empty(result.Errors);
+        GatewayConfig config = result.Config!;
+        Assert.Equal(ByteSize.MiB(1), config.Listeners[0].Limits.BodyBytes);
+        Assert.Equal(TimeSpan.FromMinutes(90), config.Listeners[0].Limits.IdleTimeout);
+        Assert.Equal(TimeSpan.FromSeconds(5), config.Listeners[0].Limits.HeaderTimeout);
+        Assert.Equal(new ByteSize(5), config.Routes[0].BodyBytes);
+        Assert.False(config.Routes[0].Match.Headers[0].Present);
+        Assert.Equal(UpstreamProtocol.H2c, config.Pools["main"].Protocol);
+        Assert.Equal(0.5, config.AccessLog.Sample["2xx"]);
+        Assert.Equal(100, config.History.Keep);
+    }
+
+    [Fact]
+    public void AllErrorsOfForm_AreReportedAtOnce()
+    {
+        Assert.Equal("""
+            listeners[0].adress: unknown_field: there is no such field; did you mean "address"? (fields: name, address, protocol, http2, trustedProxies, tls, limits)
+            listeners[0].address: missing_field: the field is required; add "address": a text
+            routes[0].timeouts.request: invalid_value: "5 s" is not a duration such as "250ms", "5s" or "1h30m" (units h, m, s, ms; at most five digits each)
+            routes[0].name: duplicate_key: the field is given twice; keep one
+            pools["a.b"].protocol: invalid_value: "http" is not one of "http1", "h2c", "https", "grpc"; did you mean "http1"?
+            history.keep: out_of_range: 0 is not from 1 to 10000
+            """, Errors("""
+            { "version": "v1",
+              "listeners": [{ "name": "web", "adress": "127.0.0.1:0" }],
+              "routes": [{ "name": "all", "timeouts": { "request": "5 s" }, "name": "all" }],
+              "pools": { "a.b": { "endpoints": [], "protocol": "http" } },
+              "history": { "keep": 0 } }
+            """));
+    }
+}
