@@ -46,7 +46,8 @@ internal sealed class Session : IDisposable
         if (text.Length >= fullLength) return text;
         if (text.Length < shortest) throw new UserException($"'{text}' is too short for a version: give at least {shortest} characters of it");
         History history = await Client.GetHistoryAsync(10_000, cancellationToken);
-        string[] found = history.Entries.Select(e => e.Version).Where(v => v.StartsWith(text, StringComparison.OrdinalIgnoreCase)).Distinct().ToArray();
+        string[] found = history.Entries.Select(e => e.Version).OfType<string>()
+            .Where(v => v.StartsWith(text, StringComparison.OrdinalIgnoreCase)).Distinct().ToArray();
         return found.Length switch
         {
             1 => found[0],

@@ -41,13 +41,15 @@ public sealed record Listener(string Name, string Address, string BoundAddress, 
 /// <summary>Answer to <c>GET /admin/history?limit=N</c>, newest first.</summary>
 public sealed record History(IReadOnlyList<HistoryEntry> Entries);
 
-/// <summary>One applied configuration.</summary>
-/// <param name="Sequence">Counts applies and rollbacks, from 1, over restarts.</param>
+/// <summary>One attempt to change the configuration.</summary>
+/// <param name="Sequence">Rises by one with each entry, over restarts.</param>
+/// <param name="Version">Null when the document could not be read.</param>
 /// <param name="Actor">Who asked for it: <c>token</c>, the subject of a client certificate, or <c>file</c>.</param>
-/// <param name="Result"><c>applied</c>, or why not: <c>rejected</c>.</param>
+/// <param name="Result"><c>applied</c> or <c>rejected</c>.</param>
 /// <param name="Live">True for the one entry that requests get now.</param>
+/// <param name="Detail">For a person: the first error, or what was gone back to; null for nothing more.</param>
 public sealed record HistoryEntry(
-    long Sequence, DateTimeOffset Time, string Version, string Source, string Actor, string Result, double DurationMs, bool Live);
+    long Sequence, DateTimeOffset Time, string? Version, string Source, string Actor, string Result, double DurationMs, bool Live, string? Detail);
 
 /// <summary>Answer to <c>GET /admin/pools</c>, sorted by name.</summary>
 public sealed record PoolList(IReadOnlyList<Pool> Pools);
