@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Gateway.Command.Commands;
+using Gateway.Command.Demo;
 
 namespace Gateway.Command;
 
@@ -12,6 +13,7 @@ internal static class Program
             RunCommand.Create(),
             ValidateCommand.Create(),
             SchemaCommand.Create(),
+            DemoOriginCommand.Create(),
         };
         try
         {

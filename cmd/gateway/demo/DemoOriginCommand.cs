@@ -18,7 +18,7 @@ internal static class DemoOriginCommand
             if (!IPEndPoint.TryParse(address, out IPEndPoint? endPoint) || !address.Contains(':', StringComparison.Ordinal))
             {
                 Console.Error.WriteLine($"gateway: --listen {address} is not an address: write it as 127.0.0.1:9001");
-                return 2;
+                return ExitCodes.Usage;
             }
             DemoOrigin origin;
             try
@@ -28,14 +28,14 @@ internal static class DemoOriginCommand
             catch (IOException e)
             {
                 Console.Error.WriteLine($"gateway: cannot listen on {address}: {e.GetBaseException().Message}. Stop what listens there, or choose another with --listen.");
-                return 1;
+                return ExitCodes.Input;
             }
             await using (origin)
             {
                 Console.Out.WriteLine($"demo origin '{parsed.GetValue(name)}' listens on {origin.Url}: try / /slow /stream /ws /status/503 /bytes/1000");
                 await TerminationSignal.WaitAsync(cancellationToken);
             }
-            return 0;
+            return ExitCodes.Ok;
         });
         return command;
     }
