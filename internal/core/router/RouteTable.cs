@@ -1,17 +1,68 @@
+using System.Buffers;
+using System.Runtime.CompilerServices;
+
 namespace Gateway.Core.Router;
 
-/// <summary>The compiled routes of a listener. Immutable and thread safe; a match allocates nothing.</summary>
+/// <summary>
+/// The compiled routes of a listener. Immutable and thread safe; a match allocates nothing and costs the same whatever the number of routes.
+/// <para>
+/// <b>Precedence</b> (Gateway API): exact host, longer wildcard, any host; then exact path, longest prefix of whole segments (<c>/</c> is the
+/// shortest), regular expressions, no path condition; then a method condition, more header conditions, more query conditions, document order.
+/// A rule whose method, header or query conditions do not hold is passed over for the next best, across kinds of path and across levels of
+/// host: <c>POST /x</c> reaches <c>*.example.com</c> when <c>a.example.com</c> has rules for GET only. HEAD is not GET.
+/// </para>
+/// <para>
+/// <b>Paths</b> are compared in the strict form of <see cref="PathForm"/>. A path that a generous upstream may read differently (encoded or
+/// back slashes, empty segments, path parameters) must choose the same rule in both forms, else nothing matches; except that a rule for
+/// exactly this path, or under a prefix that is itself so written, says which reading is meant. A target that is not a path (<c>*</c>, or
+/// CONNECT's authority) matches only rules without a path condition.
+/// </para>
+/// </summary>
 public sealed class RouteTable<T>
     where T : class
 {
-    private readonly RouteRule<T>[] _rules;
+    private const int OnStack = 512;
 
-    private RouteTable(RouteRule<T>[] rules) => _rules = rules;
+    private readonly HostTable<T> _hosts;
+
+    private RouteTable(HostTable<T> hosts) => _hosts = hosts;
 
     /// <summary>Compiles rules that are already known to be valid (<see cref="RouteRule{T}"/>).</summary>
-    public static RouteTable<T> Compile(IReadOnlyList<RouteRule<T>> rules) => new([.. rules]);
+    public static RouteTable<T> Compile(IReadOnlyList<RouteRule<T>> rules)
+    {
+        var compiled = new CompiledRule<T>[rules.Count];
+        var regexes = new RegexCache();
+        for (int i = 0; i < compiled.Length; i++) compiled[i] = new CompiledRule<T>(rules[i], i, regexes);
+        return new RouteTable<T>(HostTable<T>.Build(compiled));
+    }
 
+    /// <summary>The target of the rule that the request matches; null for none.</summary>
     public T? Match<TRequest>(in TRequest request)
-        where TRequest : struct, IRouteRequest, allows ref struct =>
-        _rules.Length == 0 ? null : _rules[0].Target;
+        where TRequest : struct, IRouteRequest, allows ref struct
+    {
+        // The implementation's members read only; through a readonly reference each call would first copy the struct.
+        ref TRequest r = ref Unsafe.AsRef(in request);
+        ReadOnlySpan<char> host = HostName.OfRequest(r.Host);
+        ReadOnlySpan<char> path = r.RawPath;
+        if (path.Length == 0 || path[0] != '/') return _hosts.Find(host, default, ref r)?.Rule.Target;
+        if (PathForm.IsPlain(path)) return _hosts.Find(host, path, ref r)?.Rule.Target;
+        return FindByForms(host, path, ref r)?.Rule.Target;
+    }
+
+    private CompiledRule<T>? FindByForms<TRequest>(scoped ReadOnlySpan<char> host, scoped ReadOnlySpan<char> raw, ref TRequest request)
+        where TRequest : struct, IRouteRequest, allows ref struct
+    {
+        char[]? rented = null;
+        Span<char> buffer = raw.Length <= OnStack ? stackalloc char[OnStack] : rented = ArrayPool<char>.Shared.Rent(raw.Length);
+        CompiledRule<T>? found = _hosts.Find(host, buffer[..PathForm.Strict(raw, buffer, out bool hasLaxReading)], ref request);
+        if (hasLaxReading && found is not null && found.Rule.PathKind != PathKind.Exact)
+        {
+            ReadOnlySpan<char> lax = buffer[..PathForm.Lax(raw, buffer)];
+            bool agreed = (found.LaxPrefix is not null && PathForm.IsUnder(lax, found.LaxPrefix))
+                || ReferenceEquals(_hosts.Find(host, lax, ref request), found);
+            if (!agreed) found = null;
+        }
+        if (rented is not null) ArrayPool<char>.Shared.Return(rented);
+        return found;
+    }
 }

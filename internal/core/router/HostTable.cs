@@ -1,0 +1,39 @@
+namespace Gateway.Core.Router;
+
+/// <summary>Finds the routes of a request's host: exact names by hash, wildcards by label, then what is for any host.</summary>
+internal sealed class HostTable<T>
+    where T : class
+{
+    private readonly Dictionary<string, HostRoutes<T>>.AlternateLookup<ReadOnlySpan<char>> _exact;
+    private readonly WildcardNode<T> _wildcards = new();
+    private HostRoutes<T>? _any;
+
+    private HostTable(Dictionary<string, HostRoutes<T>> exact) => _exact = exact.GetAlternateLookup<ReadOnlySpan<char>>();
+
+    public static HostTable<T> Build(CompiledRule<T>[] rules)
+    {
+        var groups = HostGroups<T>.Of(rules);
+        var exact = new Dictionary<string, HostRoutes<T>>(groups.Count, StringComparer.OrdinalIgnoreCase);
+        var table = new HostTable<T>(exact);
+        var builder = new PathTreeBuilder<T>();
+        for (int i = 0; i < groups.Count; i++)
+        {
+            string host = groups.Host(i);
+            HostRoutes<T> routes = HostRoutes<T>.Build(groups.Rules(i), builder);
+            if (host == HostGroups<T>.AnyHost) table._any = routes;
+            else if (host.StartsWith("*.", StringComparison.Ordinal)) table._wildcards.Add(host.AsSpan(2)).Routes = routes;
+            else exact.Add(host, routes);
+        }
+        table._wildcards.Link();
+        return table;
+    }
+
+    public CompiledRule<T>? Find<TRequest>(scoped ReadOnlySpan<char> host, scoped ReadOnlySpan<char> path, ref TRequest request)
+        where TRequest : struct, IRouteRequest, allows ref struct
+    {
+        if (_exact.TryGetValue(host, out HostRoutes<T>? routes) && routes.Find(path, ref request) is { } byHost) return byHost;
+        for (WildcardNode<T>? node = _wildcards.Longest(host); node is not null; node = node.Shorter)
+            if (node.Routes!.Find(path, ref request) is { } byWildcard) return byWildcard;
+        return _any?.Find(path, ref request);
+    }
+}
