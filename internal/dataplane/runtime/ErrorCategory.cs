@@ -4,7 +4,7 @@ namespace Gateway.DataPlane.Runtime;
 /// Everything that can go wrong with a request, as one value: status, title, gRPC status, Proxy-Status error type and whether an attempt
 /// may be tried again all derive from it, in <see cref="ErrorCategories"/>. The names are metric labels and part of the contract.
 /// </summary>
-public enum ErrorCategory : byte
+internal enum ErrorCategory : byte
 {
     None,
     BadRequest,
