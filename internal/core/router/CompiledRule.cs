@@ -33,6 +33,9 @@ internal sealed class CompiledRule<T> : IComparable<CompiledRule<T>>
     /// <summary>The rule's place in the document.</summary>
     public int Order { get; }
 
+    /// <summary>On how many different hosts the rule stands.</summary>
+    public int HostCount { get; set; }
+
     /// <summary>For an exact path its strict form; for a prefix that without its final slash.</summary>
     public string Path { get; }
 

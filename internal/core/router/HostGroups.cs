@@ -42,6 +42,7 @@ internal sealed class HostGroups<T>
                 if (last[id] == i) continue;
                 last[id] = i;
                 members.Add((id, i));
+                rules[i].HostCount++;
             }
         }
         groups.Cut(rules, members);

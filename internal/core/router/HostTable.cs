@@ -10,7 +10,7 @@ internal sealed class HostTable<T>
 
     private HostTable(Dictionary<string, HostRoutes<T>> exact) => _exact = exact.GetAlternateLookup<ReadOnlySpan<char>>();
 
-    public static HostTable<T> Build(CompiledRule<T>[] rules)
+    public static HostTable<T> Build(CompiledRule<T>[] rules, ShadowFinder<T> shadows)
     {
         var groups = HostGroups<T>.Of(rules);
         var exact = new Dictionary<string, HostRoutes<T>>(groups.Count, StringComparer.OrdinalIgnoreCase);
@@ -20,6 +20,7 @@ internal sealed class HostTable<T>
         {
             string host = groups.Host(i);
             HostRoutes<T> routes = HostRoutes<T>.Build(groups.Rules(i), builder);
+            shadows.Add(groups.Rules(i));
             if (host == HostGroups<T>.AnyHost) table._any = routes;
             else if (host.StartsWith("*.", StringComparison.Ordinal)) table._wildcards.Add(host.AsSpan(2)).Routes = routes;
             else exact.Add(host, routes);

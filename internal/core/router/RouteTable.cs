@@ -25,7 +25,14 @@ public sealed class RouteTable<T>
 
     private readonly HostTable<T> _hosts;
 
-    private RouteTable(HostTable<T> hosts) => _hosts = hosts;
+    private RouteTable(HostTable<T> hosts, IReadOnlyList<ShadowedRoute> shadowed)
+    {
+        _hosts = hosts;
+        Shadowed = shadowed;
+    }
+
+    /// <summary>Rules that certainly no request can reach, in document order.</summary>
+    public IReadOnlyList<ShadowedRoute> Shadowed { get; }
 
     /// <summary>Compiles rules that are already known to be valid (<see cref="RouteRule{T}"/>).</summary>
     public static RouteTable<T> Compile(IReadOnlyList<RouteRule<T>> rules)
@@ -33,7 +40,9 @@ public sealed class RouteTable<T>
         var compiled = new CompiledRule<T>[rules.Count];
         var regexes = new RegexCache();
         for (int i = 0; i < compiled.Length; i++) compiled[i] = new CompiledRule<T>(rules[i], i, regexes);
-        return new RouteTable<T>(HostTable<T>.Build(compiled));
+        var shadows = new ShadowFinder<T>();
+        HostTable<T> hosts = HostTable<T>.Build(compiled, shadows);
+        return new RouteTable<T>(hosts, shadows.Result());
     }
 
     /// <summary>The target of the rule that the request matches; null for none.</summary>

@@ -19,6 +19,9 @@ public readonly struct TestRequest(string method, string host, string path, stri
         return null;
     }
 
+    public string[] HeaderValues(string name) =>
+        [.. _headers.Where(h => h.Name.Equals(name, StringComparison.OrdinalIgnoreCase)).Select(static h => h.Value)];
+
     public override string ToString() =>
         $"{method} {host} {path}?{query} {string.Join(", ", _headers.Select(static h => $"{h.Name}: {h.Value}"))}";
 }
