@@ -14,6 +14,8 @@ namespace Gateway.Ctl;
 internal sealed class Output
 {
     private const int ShortVersion = 12;
+    private const int NarrowestTerminal = 40;
+    private readonly StringWriter _rendered = new(CultureInfo.InvariantCulture);
     private readonly IAnsiConsole _console;
 
     public Output(bool isJson)
@@ -26,8 +28,9 @@ internal sealed class Output
             Ansi = colour ? AnsiSupport.Yes : AnsiSupport.No,
             ColorSystem = colour ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
             Interactive = InteractionSupport.No,
+            Out = new AnsiConsoleOutput(_rendered),
         });
-        if (!terminal) _console.Profile.Width = 1_000_000;
+        _console.Profile.Width = terminal ? Math.Max(Console.WindowWidth, NarrowestTerminal) : int.MaxValue / 2;
     }
 
     public bool IsJson { get; }
@@ -71,6 +74,9 @@ internal sealed class Output
         }
         foreach (string[] row in rows) _ = table.AddRow(row.Select(cell => new Text(cell, Colour(cell))));
         _console.Write(table);
+        // The renderer fills the last column with spaces; nobody wants them in a diff or a copied line.
+        foreach (string line in _rendered.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)) Console.Out.WriteLine(line.TrimEnd());
+        _ = _rendered.GetStringBuilder().Clear();
     }
 
     private static Style Colour(string cell) => cell switch

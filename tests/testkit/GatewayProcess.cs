@@ -130,7 +130,7 @@ public sealed class GatewayProcess : IAsyncDisposable
 
     /// <summary>Runs <c>bin/gatewayctl</c> against this gateway's admin listener.</summary>
     public Task<CommandResult> CtlAsync(params string[] arguments) =>
-        Command.RunAsync(RequireBuilt(CtlExecutable), [.. arguments, "--admin", AdminAddress.ToString().TrimEnd('/'), "--token-file", Path.Combine(DataDir, "admin.token")]);
+        Command.RunAsync(RequireBuilt(CtlExecutable), [.. arguments, "--server", AdminAddress.ToString().TrimEnd('/'), "--token-file", Path.Combine(DataDir, "admin.token")]);
 
     private static GatewayProcess Launch(string file, TempFolder folder, GatewayProcessOptions options)
     {
