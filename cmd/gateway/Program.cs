@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Gateway.Command.Commands;
 using Gateway.Command.Demo;
 
@@ -15,9 +16,15 @@ internal static class Program
             SchemaCommand.Create(),
             DemoOriginCommand.Create(),
         };
+        AppDomain.CurrentDomain.UnhandledException += static (_, e) =>
+        {
+            Console.Error.WriteLine($"gateway: internal error: {e.ExceptionObject}");
+            Environment.Exit(ExitCodes.Internal);
+        };
         try
         {
             ParseResult parsed = root.Parse(args);
+            if (parsed.Action is ParseErrorAction misuse) misuse.ShowHelp = false;
             int code = await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Gateway.Command.Run;
 
 namespace Gateway.Command.Commands;
 
@@ -19,7 +20,15 @@ internal static class RunCommand
     public static System.CommandLine.Command Create()
     {
         System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, Level };
-        command.SetAction(static _ => ExitCodes.Ok);
+        command.SetAction(static parsed => GatewayProcess.RunAsync(Read(parsed)));
         return command;
+    }
+
+    private static RunOptions Read(ParseResult parsed)
+    {
+        string admin = parsed.GetValue(Admin)!;
+        return new RunOptions(
+            parsed.GetValue(Config)!, admin == "off" ? null : admin, parsed.GetValue(TokenFile), parsed.GetValue(TlsCert), parsed.GetValue(TlsKey),
+            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), StderrLog.ParseLevel(parsed.GetValue(Level)!));
     }
 }

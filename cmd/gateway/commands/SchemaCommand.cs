@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Gateway.Config;
 
 namespace Gateway.Command.Commands;
 
@@ -8,7 +9,7 @@ internal static class SchemaCommand
     public static System.CommandLine.Command Create()
     {
         System.CommandLine.Command command = new("schema", "Print the JSON Schema of the configuration.");
-        command.SetAction(static _ => ExitCodes.Ok);
+        command.SetAction(static _ => Console.Out.Write(GatewaySchema.Write()));
         return command;
     }
 }

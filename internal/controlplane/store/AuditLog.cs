@@ -4,11 +4,11 @@ using System.Text.Json;
 namespace Gateway.ControlPlane.Store;
 
 /// <summary>One mutation that someone asked for over the admin API, or that the file brought.</summary>
-/// <param name="Who">Name of the token and subject of the client certificate, or the configuration file.</param>
+/// <param name="Actor">Name of the token and subject of the client certificate, or the configuration file.</param>
 /// <param name="From">Address of the client; empty for the file.</param>
 /// <param name="Action"><c>config</c> or <c>rollback</c>.</param>
 /// <param name="Result"><c>applied</c>, <c>unchanged</c>, <c>rejected</c>, and so on: the words of the metric.</param>
-public sealed record AuditEntry(DateTimeOffset Time, string Who, string From, string Action, string Source, string? Version, string Result, string? Detail);
+public sealed record AuditEntry(DateTimeOffset Time, string Actor, string From, string Action, string Source, string? Version, string Result, string? Detail);
 
 /// <summary>
 /// <c>audit.log</c>: a JSON object per line, on the disk before the client is answered. The file is opened anew for each entry, so it may
@@ -99,7 +99,7 @@ public sealed class AuditLog
     {
         writer.WriteStartObject();
         writer.WriteString("time", entry.Time);
-        writer.WriteString("who", entry.Who);
+        writer.WriteString("actor", entry.Actor);
         writer.WriteString("from", entry.From);
         writer.WriteString("action", entry.Action);
         writer.WriteString("source", entry.Source);

@@ -21,7 +21,7 @@ public sealed record HistoryRecord
     public required string Source { get; init; }
 
     /// <summary>Who asked: the token's name, the client certificate's subject, or the file.</summary>
-    public string Who { get; init; } = "";
+    public string Actor { get; init; } = "";
 
     /// <summary><see cref="Applied"/> or <see cref="Rejected"/>.</summary>
     public required string Result { get; init; }
@@ -29,7 +29,7 @@ public sealed record HistoryRecord
     public double DurationMs { get; init; }
 
     /// <summary>For a person: the first error, or what was gone back to.</summary>
-    public string? Notes { get; init; }
+    public string? Detail { get; init; }
 
     /// <summary>
     /// Digest of the configuration file's content as it was last seen when this was applied. At a restart the file wins over this record

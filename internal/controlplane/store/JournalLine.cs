@@ -16,7 +16,12 @@ internal static class JournalLine
     public static byte[] Write(HistoryRecord record)
     {
         ArrayBufferWriter<byte> json = new(512);
-        using (Utf8JsonWriter writer = new(json)) Write(writer, record);
+        using (Utf8JsonWriter writer = new(json))
+        {
+            writer.WriteStartObject();
+            WriteMembers(writer, record);
+            writer.WriteEndObject();
+        }
         byte[] line = new byte[ChecksumLength + 1 + json.WrittenCount + 1];
         json.WrittenSpan.CopyTo(line.AsSpan(ChecksumLength + 1));
         _ = Checksum(json.WrittenSpan).TryFormat(line, out _, "x8", CultureInfo.InvariantCulture);
@@ -46,22 +51,20 @@ internal static class JournalLine
     }
 
     /// <summary>The members of the JSON object, which the admin API shows just so.</summary>
-    public static void Write(Utf8JsonWriter writer, HistoryRecord record)
+    public static void WriteMembers(Utf8JsonWriter writer, HistoryRecord record)
     {
-        writer.WriteStartObject();
         writer.WriteNumber("sequence", record.Sequence);
         writer.WriteString("time", record.Time);
         WriteIfAny(writer, "version", record.Version);
         WriteIfAny(writer, "digest", record.Digest);
         writer.WriteString("format", record.Format);
         writer.WriteString("source", record.Source);
-        writer.WriteString("who", record.Who);
+        writer.WriteString("actor", record.Actor);
         writer.WriteString("result", record.Result);
         writer.WriteNumber("durationMs", Math.Round(record.DurationMs, 3));
-        WriteIfAny(writer, "notes", record.Notes);
+        WriteIfAny(writer, "detail", record.Detail);
         WriteIfAny(writer, "fileDigest", record.FileDigest);
         if (record.Target is { } target) writer.WriteNumber("target", target);
-        writer.WriteEndObject();
     }
 
     private static HistoryRecord Read(JsonElement json) => new()
@@ -72,10 +75,10 @@ internal static class JournalLine
         Digest = Text(json, "digest"),
         Format = json.GetProperty("format").GetString()!,
         Source = json.GetProperty("source").GetString()!,
-        Who = json.GetProperty("who").GetString()!,
+        Actor = json.GetProperty("actor").GetString()!,
         Result = json.GetProperty("result").GetString()!,
         DurationMs = json.GetProperty("durationMs").GetDouble(),
-        Notes = Text(json, "notes"),
+        Detail = Text(json, "detail"),
         FileDigest = Text(json, "fileDigest"),
         Target = json.TryGetProperty("target", out JsonElement target) ? target.GetInt64() : null,
     };

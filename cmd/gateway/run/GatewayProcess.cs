@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using Gateway.Config;
+using Gateway.ControlPlane.Admin;
+using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Provider;
+using Gateway.ControlPlane.Store;
+using Gateway.DataPlane.Server;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.Command.Run;
+
+/// <summary>The composition of a running gateway: both planes, made by hand, started together, stopped in order.</summary>
+internal sealed partial class GatewayProcess
+{
+    private readonly RunOptions _options;
+    private readonly TimeProvider _time = TimeProvider.System;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger _log;
+
+    private GatewayProcess(RunOptions options, ILoggerFactory loggers)
+    {
+        _options = options;
+        _loggers = loggers;
+        _log = loggers.CreateLogger("gateway");
+    }
+
+    /// <summary>Serves until a signal; the exit code.</summary>
+    public static async Task<int> RunAsync(RunOptions options)
+    {
+        using StderrLog log = new(options.LogLevel);
+        using LoggerFactory loggers = new([log], new LoggerFilterOptions { MinLevel = options.LogLevel });
+        try
+        {
+            return await new GatewayProcess(options, loggers).RunAsync();
+        }
+        catch (Exception e) when (e is FormatException or IOException)
+        {
+            await Console.Error.WriteLineAsync($"gateway: {e.Message}");
+            return ExitCodes.Input;
+        }
+    }
+
+    private async Task<int> RunAsync()
+    {
+        string configFile = Path.GetFullPath(_options.ConfigFile);
+        string baseFolder = Path.GetDirectoryName(configFile)!;
+        using AdminListenOptions? listen = _options.Admin is null ? null : AdminListenOptions.Load(_options.Admin, _options.TlsCert, _options.TlsKey, _options.ClientCa);
+        using ConfigStore store = ConfigStore.Open(_options.DataFolder);
+        foreach (string note in store.Notes) LogStoreNote(_log, note);
+        AuditLog audit = new(store.Folder);
+        AdminToken token = AdminToken.LoadOrCreate(_options.TokenFile ?? Path.Combine(store.Folder, "admin.token"));
+
+        await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time));
+        AdminApi? api = null;
+        await using SideListener side = new(async address =>
+            await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => api!.HandleSideAsync(c), _loggers));
+        await using ApplyQueue queue = new(host, store, audit, new DocumentReader(baseFolder), side, _time, _loggers);
+        await using FileProvider file = new(configFile, queue, _time, _loggers);
+        Readiness readiness = new(host, queue, file);
+        api = new AdminApi(host, queue, store, audit, readiness, token, _time, _loggers);
+
+        using StopSignals signals = new(file.ReadNow);
+        Task<StartResult> starting = file.StartAsync(_options.LastGood);
+        await using AdminServer? admin = listen is null ? null : await StartAdminAsync(listen, api, starting);
+        StartResult started = await starting;
+        if (!started.Started) return await RefuseAsync(configFile, started);
+        foreach (ConfigError warning in started.Warnings) LogWarning(_log, warning);
+        foreach (ConfigError error in started.FileErrors) LogFileError(_log, configFile, error);
+        file.Watch();
+        await AnnounceAsync(host, admin);
+
+        await signals.Stop;
+        await StopAsync(host, queue, file, readiness);
+        return ExitCodes.Ok;
+    }
+
+    private async Task<AdminServer> StartAdminAsync(AdminListenOptions listen, AdminApi api, Task<StartResult> starting)
+    {
+        try
+        {
+            return await AdminServer.StartAsync(listen, api.HandleAsync, _loggers);
+        }
+        catch (IOException e)
+        {
+            // What is being started must not outlive this method's caller.
+            _ = await starting;
+            throw new IOException($"the admin listener {e.Message}. Choose another address with --admin.", e);
+        }
+    }
+
+    private static async Task<int> RefuseAsync(string configFile, StartResult started)
+    {
+        foreach (ConfigError error in started.FileErrors) await Console.Error.WriteLineAsync($"{configFile}: {error}");
+        await Console.Error.WriteLineAsync($"gateway: not started: {started.FileErrors.Count} error(s) in {configFile}");
+        return ExitCodes.Input;
+    }
+
+    private async Task AnnounceAsync(DataPlaneHost host, AdminServer? admin)
+    {
+        foreach (ListenerStatus listener in host.Listeners())
+        {
+            string scheme = listener.Tls ? "https" : "http";
+            string where = listener.BoundAddress.StartsWith("unix:", StringComparison.Ordinal) ? listener.BoundAddress : $"{scheme}://{listener.BoundAddress}";
+            await Console.Out.WriteLineAsync($"listening {listener.Name} {where}");
+        }
+        if (admin is not null) await Console.Out.WriteLineAsync($"admin {admin.Url}");
+        await Console.Out.WriteLineAsync("ready");
+        await Console.Out.FlushAsync();
+        using Process process = Process.GetCurrentProcess();
+        LogReady(_log, Math.Round((_time.GetUtcNow() - process.StartTime.ToUniversalTime()).TotalMilliseconds));
+    }
+
+    private async Task StopAsync(DataPlaneHost host, ApplyQueue queue, FileProvider file, Readiness readiness)
+    {
+        readiness.BeginDrain();
+        ShutdownConfig shutdown = host.Current!.Config.Shutdown;
+        LogDraining(_log, shutdown.Drain, shutdown.Grace);
+        Task drained = Task.Delay(shutdown.Drain);
+        // Nothing is applied any more, before the data plane stops.
+        await file.DisposeAsync();
+        await queue.DisposeAsync();
+        await drained;
+        StopReport report = await host.StopAsync(shutdown.Grace);
+        LogStopped(_log, report.Finished, report.Aborted);
+    }
+
+    [LoggerMessage(1, LogLevel.Information, "ready, {Milliseconds} ms after the start of the process")]
+    private static partial void LogReady(ILogger logger, double milliseconds);
+
+    [LoggerMessage(2, LogLevel.Information, "draining: not ready for {Drain}, then requests in flight have {Grace} to end")]
+    private static partial void LogDraining(ILogger logger, TimeSpan drain, TimeSpan grace);
+
+    [LoggerMessage(3, LogLevel.Information, "stopped: {Finished} requests in flight finished, {Aborted} were aborted")]
+    private static partial void LogStopped(ILogger logger, int finished, int aborted);
+
+    [LoggerMessage(4, LogLevel.Warning, "{Note}")]
+    private static partial void LogStoreNote(ILogger logger, string note);
+
+    [LoggerMessage(5, LogLevel.Warning, "{Warning}")]
+    private static partial void LogWarning(ILogger logger, ConfigError warning);
+
+    [LoggerMessage(6, LogLevel.Error, "{Path}: {Error}")]
+    private static partial void LogFileError(ILogger logger, string path, ConfigError error);
+}

@@ -1,0 +1,9 @@
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.Command.Run;
+
+/// <summary>What <c>gateway run</c> was asked for.</summary>
+/// <param name="Admin">Address of the admin API; null for none.</param>
+/// <param name="TokenFile">Null for the one in the data folder.</param>
+internal sealed record RunOptions(
+    string ConfigFile, string? Admin, string? TokenFile, string? TlsCert, string? TlsKey, string? ClientCa, string DataFolder, bool LastGood, LogLevel LogLevel);

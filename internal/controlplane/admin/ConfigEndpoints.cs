@@ -1,0 +1,184 @@
+using System.Buffers;
+using System.Text.Json;
+using Gateway.ControlPlane.Apply;
+using Microsoft.AspNetCore.Http;
+
+namespace Gateway.ControlPlane.Admin;
+
+/// <summary>What changes or checks the configuration, and the live document itself.</summary>
+internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations stored)
+{
+    private const int MostRollbackBytes = 4096;
+
+    public async Task ApplyAsync(HttpContext context, ChangeOrigin origin)
+    {
+        HttpRequest request = context.Request;
+        bool dryRun = false;
+        if (request.Query.TryGetValue("dryRun", out Microsoft.Extensions.Primitives.StringValues text) && !bool.TryParse(text.ToString(), out dryRun))
+        {
+            await AdminJson.ProblemAsync(context, 400, "bad_request", "Bad Request", $"dryRun is '{text}'; it is true or false");
+            return;
+        }
+        using RequestBody? body = await ReadDocumentAsync(context);
+        if (body is null) return;
+        ConfigDocument document = new(body.Bytes, FormatOf(request.ContentType)!.Value);
+        ApplyResult result = await queue.ApplyAsync(new ApplyRequest(document, origin) { DryRun = dryRun, IfMatch = IfMatch(request) }, context.RequestAborted);
+        await AnswerAsync(context, result);
+    }
+
+    public async Task ValidateAsync(HttpContext context, ChangeOrigin origin)
+    {
+        using RequestBody? body = await ReadDocumentAsync(context);
+        if (body is null) return;
+        ConfigDocument document = new(body.Bytes, FormatOf(context.Request.ContentType)!.Value);
+        ApplyResult result = queue.Validate(document);
+        if (!result.IsGood) await AnswerAsync(context, result);
+        else
+        {
+            await AdminJson.WriteAsync(context, 200, result, static (writer, result) =>
+            {
+                writer.WriteStartObject();
+                writer.WriteBoolean("ok", true);
+                writer.WriteString("version", result.Version);
+                AdminJson.Errors(writer, "warnings", result.Warnings);
+                writer.WriteEndObject();
+            });
+        }
+    }
+
+    public async Task RollbackAsync(HttpContext context, ChangeOrigin origin)
+    {
+        using RequestBody? body = await RequestBody.ReadAsync(context.Request, MostRollbackBytes, context.RequestAborted);
+        string? version = null;
+        if (body is null || !TryReadVersion(body.Bytes.Span, out version))
+        {
+            await AdminJson.ProblemAsync(context, 400, "bad_request", "Bad Request", "the body is empty, or {\"version\": \"…\"} with a version of /admin/history");
+            return;
+        }
+        string? previous = queue.Live?.Version;
+        ApplyResult result = await queue.RollbackAsync(version, origin with { Source = "rollback" }, context.RequestAborted);
+        await AnswerAsync(context, result, previous);
+    }
+
+    /// <summary>The exact bytes of the live document, or (<c>?version=</c>) of a stored one; secrets are in it as the references that were written.</summary>
+    public async Task GetAsync(HttpContext context, ChangeOrigin origin)
+    {
+        string? version = context.Request.Query["version"];
+        (byte[]? Content, string Version, DocumentFormat Format) found;
+        try
+        {
+            found = stored.Find(version);
+        }
+        catch (IOException e)
+        {
+            await AdminJson.ProblemAsync(context, 500, ApplyLedger.StoreFailed, "Store Failed", $"the stored document cannot be read: {e.Message}");
+            return;
+        }
+        if (found.Content is null)
+        {
+            await AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", version is null ? "no configuration has been applied yet" : $"version '{version}' is not stored; GET /admin/history lists those that are");
+            return;
+        }
+        context.Response.Headers.ETag = $"\"{found.Version}\"";
+        await AdminJson.WriteAsync(context, 200, found.Content, found.Format == DocumentFormat.Yaml ? "application/yaml" : "application/json");
+    }
+
+    /// <summary>Entity tags of <c>If-Match</c>, with or without quotes and weakness; null without the field, empty for <c>*</c>.</summary>
+    internal static IReadOnlyList<string>? IfMatch(HttpRequest request)
+    {
+        string? field = request.Headers.IfMatch;
+        if (field is null) return null;
+        List<string> versions = [];
+        foreach (string part in field.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (part == "*") return [];
+            string tag = part.StartsWith("W/", StringComparison.Ordinal) ? part[2..] : part;
+            versions.Add(tag.Trim('"').ToLowerInvariant());
+        }
+        // A field that names nothing matches nothing; an empty list would match anything.
+        return versions.Count == 0 ? [""] : versions;
+    }
+
+    /// <summary>Null for a media type that is not a configuration's. None at all means JSON.</summary>
+    internal static DocumentFormat? FormatOf(string? contentType)
+    {
+        string type = (contentType ?? "").Split(';')[0].Trim().ToLowerInvariant();
+        return type switch
+        {
+            "" or "application/json" or "text/json" => DocumentFormat.Json,
+            "application/yaml" or "application/x-yaml" or "text/yaml" or "text/x-yaml" => DocumentFormat.Yaml,
+            _ => type.EndsWith("+json", StringComparison.Ordinal) ? DocumentFormat.Json : null,
+        };
+    }
+
+    private static async Task<RequestBody?> ReadDocumentAsync(HttpContext context)
+    {
+        if (FormatOf(context.Request.ContentType) is null)
+        {
+            context.Response.Headers.Accept = "application/json, application/yaml";
+            await AdminJson.ProblemAsync(context, 415, "unsupported_media_type", "Unsupported Media Type", $"a configuration is application/json or application/yaml, not '{context.Request.ContentType}'");
+            return null;
+        }
+        RequestBody? body = await RequestBody.ReadAsync(context.Request, ConfigDocument.MaxBytes, context.RequestAborted);
+        // The rest of the body is not wanted.
+        if (body is null)
+        {
+            context.Response.Headers.Connection = "close";
+            await AdminJson.ProblemAsync(context, 413, "too_large", "Content Too Large", $"a configuration may have {ConfigDocument.MaxBytes} bytes");
+        }
+        return body;
+    }
+
+    private static Task AnswerAsync(HttpContext context, ApplyResult result, string? previous = null)
+    {
+        if (result.LiveVersion is not null) context.Response.Headers.ETag = $"\"{result.LiveVersion}\"";
+        switch (result.Outcome)
+        {
+            case ApplyOutcome.Applied or ApplyOutcome.Unchanged or ApplyOutcome.Valid:
+                return AdminJson.WriteAsync(context, 200, (result, previous), static (writer, answer) =>
+                {
+                    writer.WriteStartObject();
+                    writer.WriteBoolean("applied", answer.result.Outcome == ApplyOutcome.Applied);
+                    writer.WriteString("version", answer.result.Version);
+                    if (answer.previous is not null) writer.WriteString("previous", answer.previous);
+                    AdminJson.Errors(writer, "warnings", answer.result.Warnings);
+                    writer.WriteNumber("durationMs", Math.Round(answer.result.Duration.TotalMilliseconds, 3));
+                    writer.WriteEndObject();
+                });
+            case ApplyOutcome.Rejected:
+                return AdminJson.ProblemAsync(context, 400, "invalid_config", "Invalid Configuration", $"{result.Errors.Count} error(s); what was live stays live", result.Errors);
+            case ApplyOutcome.Stale:
+                return AdminJson.ProblemAsync(context, 412, "stale", "Precondition Failed", $"the live version is {result.LiveVersion ?? "none"}, not the one in If-Match; read it, apply your change to it, and try again");
+            case ApplyOutcome.Pressure:
+                context.Response.Headers.RetryAfter = "2";
+                return AdminJson.ProblemAsync(context, 429, "config_pressure", "Too Many Configurations In Use", "more than 10 replaced configurations are still in use by requests; try again when some have ended");
+            case ApplyOutcome.UnknownVersion:
+                return AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", result.Errors[0].Message, result.Errors);
+            case ApplyOutcome.Stopping:
+                return AdminJson.ProblemAsync(context, 503, "stopping", "Shutting Down", "the gateway is shutting down");
+            default:
+                return AdminJson.ProblemAsync(context, 500, ApplyLedger.StoreFailed, "Store Failed", result.Errors[0].Message, result.Errors);
+        }
+    }
+
+    private static bool TryReadVersion(ReadOnlySpan<byte> json, out string? version)
+    {
+        version = null;
+        if (json.Trim(" \t\r\n"u8).IsEmpty) return true;
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(json.ToArray());
+            if (document.RootElement.ValueKind != JsonValueKind.Object) return false;
+            foreach (JsonProperty property in document.RootElement.EnumerateObject())
+            {
+                if (property.Name != "version" || property.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null)) return false;
+                version = property.Value.GetString();
+            }
+            return version is not "";
+        }
+        catch (JsonException)
+        {
+            return false;
+        }
+    }
+}

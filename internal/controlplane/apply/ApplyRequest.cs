@@ -1,0 +1,78 @@
+using Gateway.Config;
+
+namespace Gateway.ControlPlane.Apply;
+
+/// <summary>Who asks for a change, and from where, for the history and the audit log.</summary>
+/// <param name="Source"><c>file</c>, <c>admin</c>, <c>rollback</c> or <c>last-good</c>.</param>
+/// <param name="Actor">Name of the token and subject of the client certificate, or the file's path.</param>
+/// <param name="From">The client's address; empty for the file.</param>
+public sealed record ChangeOrigin(string Source, string Actor, string From);
+
+/// <summary>A document to apply.</summary>
+public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
+{
+    /// <summary>Versions one of which must be live; null for no condition, empty for any (<c>If-Match: *</c>).</summary>
+    public IReadOnlyList<string>? IfMatch { get; init; }
+
+    /// <summary>Takes every step but the publish.</summary>
+    public bool DryRun { get; init; }
+}
+
+public enum ApplyOutcome
+{
+    /// <summary>Live now.</summary>
+    Applied,
+
+    /// <summary>The version is the live one already; nothing was published.</summary>
+    Unchanged,
+
+    /// <summary>A dry run that would have been applied.</summary>
+    Valid,
+
+    /// <summary>The document is bad, or one of its addresses cannot be bound. Nothing has changed.</summary>
+    Rejected,
+
+    /// <summary>Another version is live than <see cref="ApplyRequest.IfMatch"/> wants.</summary>
+    Stale,
+
+    /// <summary>Too many replaced snapshots are still in use.</summary>
+    Pressure,
+
+    /// <summary>Rollback: no such version is stored, or there is none to go back to.</summary>
+    UnknownVersion,
+
+    /// <summary>The store failed before anything was published, or a defect of ours.</summary>
+    Failed,
+
+    /// <summary>The gateway is shutting down.</summary>
+    Stopping,
+}
+
+/// <param name="Version">Of the document that was given; null when it could not be read.</param>
+/// <param name="LiveVersion">What is live after the attempt; null before the first apply.</param>
+public sealed record ApplyResult(
+    ApplyOutcome Outcome,
+    string? Version,
+    string? LiveVersion,
+    IReadOnlyList<ConfigError> Errors,
+    IReadOnlyList<ConfigError> Warnings,
+    TimeSpan Duration)
+{
+    public bool IsGood => Outcome is ApplyOutcome.Applied or ApplyOutcome.Unchanged or ApplyOutcome.Valid;
+
+    /// <summary>The outcome as metrics and the audit log name it.</summary>
+    public string ResultName => NameOf(Outcome);
+
+    public static string NameOf(ApplyOutcome outcome) => outcome switch
+    {
+        ApplyOutcome.Applied => "applied",
+        ApplyOutcome.Unchanged => "unchanged",
+        ApplyOutcome.Valid => "valid",
+        ApplyOutcome.Rejected => "rejected",
+        ApplyOutcome.Stale => "stale",
+        ApplyOutcome.Pressure => "pressure",
+        ApplyOutcome.UnknownVersion => "unknown_version",
+        ApplyOutcome.Stopping => "stopping",
+        _ => "failed",
+    };
+}

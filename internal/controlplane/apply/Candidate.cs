@@ -1,0 +1,63 @@
+using Gateway.Config;
+using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Server;
+
+namespace Gateway.ControlPlane.Apply;
+
+/// <summary>A document on its way: what is known of it after the steps it has taken. Nothing live was touched.</summary>
+internal sealed record Candidate(ConfigDocument Document)
+{
+    public GatewayConfig? Config { get; init; }
+
+    public string? Version { get; init; }
+
+    /// <summary>Null before the compile, or when that failed.</summary>
+    public GatewaySnapshot? Snapshot { get; init; }
+
+    public IReadOnlyList<ConfigError> Errors { get; init; } = [];
+
+    public IReadOnlyList<ConfigError> Warnings { get; init; } = [];
+
+    public bool IsBroken => Errors.Count > 0;
+}
+
+/// <summary>
+/// The steps that start, apply, dry run, validate and rollback all take before anything is published; there is no other way from bytes to
+/// a snapshot. Thread safe.
+/// </summary>
+internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
+{
+    /// <summary>Size, language, form, meaning, version.</summary>
+    public Candidate Read(ConfigDocument document)
+    {
+        DocumentReading reading = reader.Read(document);
+        return new Candidate(document) { Config = reading.Config, Version = reading.Version, Errors = reading.Errors, Warnings = reading.Warnings };
+    }
+
+    /// <summary>Adds the snapshot, or the errors that only the compiler sees.</summary>
+    public Candidate Compile(Candidate candidate, string source)
+    {
+        if (candidate.IsBroken) return candidate;
+        CompileResult compiled = host.Compile(candidate.Config!, candidate.Version!, source);
+        return candidate with
+        {
+            Snapshot = compiled.Snapshot,
+            Errors = compiled.Errors,
+            Warnings = [.. candidate.Warnings, .. compiled.Warnings],
+        };
+    }
+}
+
+/// <summary>What a check without any gateway found.</summary>
+public sealed record Checked(string? Version, IReadOnlyList<ConfigError> Errors, IReadOnlyList<ConfigError> Warnings);
+
+/// <summary>The same steps for a program that runs no gateway: <c>gateway validate</c>.</summary>
+public static class DocumentCheck
+{
+    public static Checked Run(ConfigDocument document, DocumentReader reader, DataPlaneHost host)
+    {
+        CandidateSteps steps = new(reader, host);
+        Candidate candidate = steps.Compile(steps.Read(document), "file");
+        return new Checked(candidate.Version, candidate.Errors, candidate.Warnings);
+    }
+}

@@ -1,0 +1,39 @@
+using Gateway.ControlPlane.Store;
+
+namespace Gateway.ControlPlane.Apply;
+
+/// <summary>How the bytes of a document are to be read.</summary>
+public enum DocumentFormat
+{
+    Json,
+    Yaml,
+}
+
+/// <summary>
+/// The bytes of a configuration as they were received. The bytes may live in a rented buffer: they are read only until the apply they were
+/// given to has ended.
+/// </summary>
+public sealed class ConfigDocument(ReadOnlyMemory<byte> content, DocumentFormat format)
+{
+    /// <summary>The largest document that is read: 100 000 routes are about 20 MB.</summary>
+    public const int MaxBytes = 64 << 20;
+
+    private string? _digest;
+
+    public ReadOnlyMemory<byte> Content { get; } = content;
+
+    public DocumentFormat Format { get; } = format;
+
+    /// <summary>The format as the store names it, which is the file extension.</summary>
+    public string FormatName => Format == DocumentFormat.Yaml ? "yaml" : "json";
+
+    /// <summary>Lower-case hex SHA-256 of the bytes.</summary>
+    public string Digest => _digest ??= ConfigStore.DigestOf(Content.Span);
+
+    /// <summary>By the file's extension: <c>.yaml</c> and <c>.yml</c> are YAML, all else is JSON.</summary>
+    public static DocumentFormat FormatOfFile(string path) =>
+        Path.GetExtension(path).ToLowerInvariant() is ".yaml" or ".yml" ? DocumentFormat.Yaml : DocumentFormat.Json;
+
+    public static ConfigDocument Of(HistoryRecord record, byte[] content) =>
+        new(content, record.Format == "yaml" ? DocumentFormat.Yaml : DocumentFormat.Json);
+}

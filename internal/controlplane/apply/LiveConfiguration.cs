@@ -1,0 +1,17 @@
+using Gateway.Config;
+
+namespace Gateway.ControlPlane.Apply;
+
+/// <summary>What is live, and how it came to be.</summary>
+/// <param name="Digest">Of the document's exact bytes; its name in the store.</param>
+/// <param name="Sequence">Of its record in the history; 0 when it could not be recorded.</param>
+/// <param name="UnstoredContent">The document itself, only when the store could not keep it.</param>
+public sealed record LiveConfiguration(
+    string Version,
+    string Digest,
+    DocumentFormat Format,
+    ChangeOrigin Origin,
+    DateTimeOffset AppliedAt,
+    long Sequence,
+    IReadOnlyList<ConfigError> Warnings,
+    byte[]? UnstoredContent);
