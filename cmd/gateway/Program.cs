@@ -14,6 +14,7 @@ internal static class Program
             RunCommand.Create(),
             ValidateCommand.Create(),
             SchemaCommand.Create(),
+            DemoCommand.Create(),
             DemoOriginCommand.Create(),
         };
         AppDomain.CurrentDomain.UnhandledException += static (_, e) =>
