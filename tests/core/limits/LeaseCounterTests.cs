@@ -22,7 +22,7 @@ public sealed class LeaseCounterTests
     {
         var counter = new LeaseCounter();
         using var stop = new CancellationTokenSource();
-        // Hand over hand: the next lease is taken before the last is given back, on whatever processor, so one is held at every moment.
+        // Leases have no identity: this one stands as well for a chain in which each is taken before the last is given back.
         counter.Enter();
         Task[] holders = [.. Enumerable.Range(0, 3).Select(_ => Task.Run(async () =>
         {

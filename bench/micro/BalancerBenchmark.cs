@@ -1,0 +1,26 @@
+using BenchmarkDotNet.Attributes;
+using Gateway.Bench.Micro.Cases;
+using Gateway.Core.Pool;
+
+namespace Gateway.Bench.Micro;
+
+[MemoryDiagnoser]
+public class BalancerBenchmark
+{
+    private Balancer _balancer = null!;
+
+    [ParamsAllValues]
+    public BalancerKind Kind { get; set; }
+
+    [Params(4, 64)]
+    public int Endpoints { get; set; }
+
+    [GlobalSetup]
+    public void Prepare() => _balancer = Balancers.Create(Kind, CoreOperations.Members(Endpoints), PickRandom.PerThread);
+
+    [Benchmark]
+    public int Pick() => _balancer.Pick(0);
+
+    [Benchmark]
+    public int PickForRetry() => _balancer.Pick(0b10);
+}
