@@ -30,7 +30,11 @@ internal static class ErrorCategories
         new("upstream_timeout", 504, "Upstream Timeout", 4, "http_response_timeout"),
         new("request_timeout", 504, "Request Timeout", 4, "http_response_timeout"),
         new("client_closed", 499, "Client Closed Request", 1, "http_request_error"),
+        new("tls_handshake_failed", 400, "TLS Handshake Failed", 13, "tls_protocol_error"),
     ];
+
+    /// <summary>By the category's number; empty for none.</summary>
+    public static string[] Labels { get; } = Array.ConvertAll(All, static facts => facts.Label);
 
     public static ref readonly Facts Of(ErrorCategory category) => ref All[(int)category];
 }

@@ -29,4 +29,7 @@ internal enum ErrorCategory : byte
     UpstreamTimeout,
     RequestTimeout,
     ClientClosed,
+
+    /// <summary>Counted and logged only: there is nobody to answer.</summary>
+    TlsHandshakeFailed,
 }

@@ -1,4 +1,3 @@
-using System.Collections.Frozen;
 using Gateway.Config;
 using Gateway.Core.Limits;
 
@@ -25,7 +24,7 @@ public sealed class GatewaySnapshot
 
     internal ListenerModel[] Listeners { get; init; } = [];
     internal RouteModel[] Routes { get; init; } = [];
-    internal FrozenDictionary<string, PoolModel> Pools { get; init; } = FrozenDictionary<string, PoolModel>.Empty;
+    internal PoolModel[] Pools { get; init; } = [];
 
     /// <summary>The models of <see cref="Listeners"/> by <see cref="ListenerState.Slot"/>; null where the listener is not in this snapshot.</summary>
     internal ListenerModel?[] ListenersBySlot { get; set; } = [];

@@ -13,6 +13,9 @@ internal sealed class ListenerModel
     public required EndPoint EndPoint { get; init; }
     public required ListenerState State { get; init; }
 
+    /// <summary>Null without TLS.</summary>
+    public required ListenerTls? Tls { get; init; }
+
     /// <summary>The routes this listener serves; listeners that serve the same ones share a table.</summary>
     public required RouteTable<RouteModel> Routes { get; init; }
 
@@ -31,6 +34,10 @@ internal sealed class ListenerState(string name) : SharedState
     private ListenerModel? _lastModel;
 
     public string Name { get; } = name;
+
+    public ConnectionCount Connections { get; } = new();
+
+    internal override bool InUse => Connections.Open != 0;
 
     /// <summary>
     /// Index into <see cref="GatewaySnapshot.ListenersBySlot"/>, given at the first publish. Given to another name only when no snapshot

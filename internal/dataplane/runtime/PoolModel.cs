@@ -9,6 +9,7 @@ internal sealed class PoolModel
 {
     public required string Name { get; init; }
     public required UpstreamProtocol Protocol { get; init; }
+    public required LoadBalancingPolicy Policy { get; init; }
     public required EndpointModel[] Endpoints { get; init; }
 
     /// <summary>Picks an index into <see cref="Endpoints"/>.</summary>
@@ -38,9 +39,21 @@ internal sealed class PoolState(string name, PoolMetrics metrics) : SharedState
 /// <summary>An endpoint across snapshots, by pool name and address.</summary>
 internal sealed class EndpointState(string pool, string address) : SharedState
 {
+    private long _attempts, _failures;
+
     public string Pool { get; } = pool;
     public string Address { get; } = address;
     public EndpointLoad Load { get; } = new();
+
+    /// <summary>Requests sent to the endpoint, retries included, and those of them that got no response. Since it became known.</summary>
+    public long Attempts => Volatile.Read(ref _attempts);
+    public long Failures => Volatile.Read(ref _failures);
+
+    public void RecordAttempt(bool failed)
+    {
+        Interlocked.Increment(ref _attempts);
+        if (failed) Interlocked.Increment(ref _failures);
+    }
 
     internal override bool InUse => Load.InFlight != 0;
 }

@@ -9,6 +9,9 @@ internal abstract class SharedState
     /// <summary>Published snapshots that refer to it. Read and written under the registry's lock.</summary>
     internal int References { get; set; }
 
+    /// <summary>It has been live and is no more. Written under the registry's lock.</summary>
+    internal bool Released { get; set; }
+
     /// <summary>Still used although no snapshot refers to it, by an upgraded connection for example.</summary>
     internal virtual bool InUse => false;
 

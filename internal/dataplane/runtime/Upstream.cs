@@ -9,6 +9,9 @@ internal abstract class Upstream : SharedState, IDisposable
     /// <summary>Requests and tunnels that use these connections now.</summary>
     public Gateway.Core.Pool.EndpointLoad Load { get; } = new();
 
+    /// <summary>What it is known by in the state registry.</summary>
+    public object? Key { get; set; }
+
     internal override bool InUse => Load.InFlight != 0;
 
     internal override void Retire() => Dispose();

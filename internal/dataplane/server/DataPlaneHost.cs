@@ -1,41 +1,194 @@
 using Gateway.Config;
+using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Proxy;
 using Gateway.DataPlane.Runtime;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.DataPlane.Server;
 
 /// <summary>
 /// The data plane as the control plane sees it: compile a document into a snapshot, publish a snapshot, look at what runs, stop.
-/// <see cref="Compile"/> may be called from any thread; <see cref="PublishAsync"/> by one caller at a time.
+/// <see cref="Compile"/> may be called from any thread; publishes run one after another.
 /// </summary>
-public sealed class DataPlaneHost(DataPlaneOptions options) : IAsyncDisposable
+public sealed class DataPlaneHost : IAsyncDisposable
 {
+    /// <summary>The kernel takes the smaller of it and net.core.somaxconn: a burst of connections should meet the machine's limit, not ours.</summary>
+    private const int Backlog = 65_535;
+
+    private readonly ILogger _logger;
+    private readonly SnapshotStore _store = new();
+    private readonly StateRegistry _registry;
+    private readonly SnapshotCompiler _compiler;
+    private readonly ListenerSet _listeners;
+    private readonly DrainingServers _draining;
+    private readonly Upkeep _upkeep;
+    private readonly LeaseCounter _inFlight = new();
+    private readonly SemaphoreSlim _applying = new(1, 1);
+    private readonly TimeProvider _time;
+    private Task<StopReport>? _stopping;
+
+    /// <param name="options">Where files are, the loggers, the clock.</param>
+    public DataPlaneHost(DataPlaneOptions options)
+        : this(options, null, null)
+    {
+    }
+
+    /// <param name="options">Where files are, the loggers, the clock.</param>
+    /// <param name="application">Null for the proxy's.</param>
+    /// <param name="transport">Null for sockets.</param>
+    internal DataPlaneHost(
+        DataPlaneOptions options, Func<ListenerState, SnapshotStore, LeaseCounter, ListenerApplication>? application, IConnectionListenerFactory? transport)
+    {
+        _time = options.Time;
+        _logger = options.Loggers.CreateLogger("Gateway.Server");
+        Metrics = new GatewayMetrics(ErrorCategories.Labels);
+        _registry = new StateRegistry(Metrics, _logger);
+        _compiler = new SnapshotCompiler(options.BaseDirectory, _registry, options.Time);
+        _store.Released += _registry.Release;
+
+        if (application is null)
+        {
+            ProxyServices services = new(_store, options.Time, options.Loggers);
+            application = (listener, _, inFlight) => new ListenerApplication<Exchange>(new GatewayApplication(services, listener), inFlight);
+        }
+        KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));
+        ServerParts parts = new(listener => application(listener, _store, _inFlight), kestrel, options.Time, _logger);
+        _draining = new DrainingServers(options.Time, _logger);
+        transport ??= new SocketTransportFactory(Microsoft.Extensions.Options.Options.Create(new SocketTransportOptions { Backlog = Backlog }), options.Loggers);
+        _listeners = new ListenerSet(parts, transport, _draining);
+        _upkeep = new Upkeep(_store, _registry, Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Tls"));
+        ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
+    }
+
     /// <summary>The snapshot that new requests get; null before the first publish.</summary>
-    public GatewaySnapshot? Current => throw new NotImplementedException(options.ToString());
+    public GatewaySnapshot? Current => _store.Current;
 
     /// <summary>Replaced snapshots that requests still hold.</summary>
-    public int RetiredSnapshots => throw new NotImplementedException();
+    public int RetiredSnapshots => _store.RetiredCount;
 
-    public GatewayMetrics Metrics => throw new NotImplementedException();
+    public GatewayMetrics Metrics { get; }
+
+    /// <summary>Requests and upgraded connections in flight, on all listeners and on those that drain.</summary>
+    public int InFlight => (int)_inFlight.Held;
+
+    internal StateRegistry Registry => _registry;
 
     /// <summary>
     /// Turns a valid document into a snapshot. Pure: reads the certificate files that the document names, touches nothing live, and the
     /// state of what is new belongs to the candidate until it is published. All errors are collected.
     /// </summary>
-    public CompileResult Compile(GatewayConfig config, string version, string source) => throw new NotImplementedException();
+    public CompileResult Compile(GatewayConfig config, string version, string source) => _compiler.Compile(config, version, source, _store.Current);
 
     /// <summary>
     /// Binds the sockets that are new, then makes the candidate current with one write, then drains what is gone. When a socket cannot be
-    /// bound, nothing has changed and the errors say which; an empty list is success.
+    /// bound, nothing has changed and the errors say which; an empty list is success. A candidate that was compiled before another publish
+    /// may be compiled once more here: <see cref="Current"/> is then another object with its version.
     /// </summary>
-    public Task<IReadOnlyList<ConfigError>> PublishAsync(GatewaySnapshot candidate, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task<IReadOnlyList<ConfigError>> PublishAsync(GatewaySnapshot candidate, CancellationToken cancellationToken)
+    {
+        await _applying.WaitAsync(cancellationToken);
+        try
+        {
+            ObjectDisposedException.ThrowIf(_stopping is not null, this);
+            while (!_registry.TryAdopt(candidate))
+            {
+                CompileResult again = Compile(candidate.Config, candidate.Version, candidate.Source);
+                if (again.Snapshot is null) return again.Errors;
+                candidate = again.Snapshot;
+            }
 
-    public IReadOnlyList<ListenerStatus> Listeners() => throw new NotImplementedException();
+            ListenerPlan? plan;
+            IReadOnlyList<ConfigError> errors;
+            try
+            {
+                (plan, errors) = await _listeners.PrepareAsync(candidate.Listeners, cancellationToken);
+            }
+            catch
+            {
+                _registry.Release(candidate);
+                throw;
+            }
+            if (plan is null)
+            {
+                _registry.Release(candidate);
+                return errors;
+            }
+            await SwitchAsync(candidate, plan);
+            return [];
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
 
-    public IReadOnlyList<PoolStatus> Pools() => throw new NotImplementedException();
+    public IReadOnlyList<ListenerStatus> Listeners()
+    {
+        IReadOnlyList<ListenerSet.RunningListener> running = _listeners.Running;
+        ListenerStatus[] statuses = new ListenerStatus[running.Count];
+        for (int i = 0; i < statuses.Length; i++)
+        {
+            ListenerModel model = running[i].Model;
+            statuses[i] = new ListenerStatus(
+                model.Name, model.Config.Address, ListenAddress.Text(running[i].Socket.Bound), model.Tls is not null, model.State.Connections.Open);
+        }
+        return statuses;
+    }
+
+    public IReadOnlyList<PoolStatus> Pools() => _store.Current is { } snapshot ? PoolStatuses.Of(snapshot) : [];
 
     /// <summary>Stops accepting, tells clients (Connection: close, GOAWAY), waits for what is in flight up to <paramref name="grace"/>, aborts the rest.</summary>
-    public Task<StopReport> StopAsync(TimeSpan grace) => throw new NotImplementedException();
+    public Task<StopReport> StopAsync(TimeSpan grace)
+    {
+        lock (_applying) return _stopping ??= StopOnceAsync(grace);
+    }
 
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
+    /// <summary>Stops at once what <see cref="StopAsync"/> has not stopped.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await StopAsync(TimeSpan.Zero);
+        _applying.Dispose();
+    }
+
+    // Nothing here can fail in a way that the caller could mend: what can has been done in the plan.
+    private async Task SwitchAsync(GatewaySnapshot candidate, ListenerPlan plan)
+    {
+        // The metrics of the document apply from now on; so do its listeners' models for handshakes and connection limits.
+        Metrics.MaxSeries = candidate.Config.Metrics.MaxSeries;
+        foreach (ListenerModel listener in candidate.Listeners) listener.State.LastModel = listener;
+        // Held over the publish, which may release it at once; and as long as connections of a removed listener may bring requests, which
+        // are routed by the listener's last model.
+        GatewaySnapshot? previous = _store.Current;
+        if (previous is not null) _registry.Hold(previous);
+        _store.Publish(candidate);
+        await plan.CommitAsync(() =>
+        {
+            _registry.Hold(previous!);
+            return () => _registry.Release(previous!);
+        });
+        if (previous is not null) _registry.Release(previous);
+        _upkeep.Start();
+        ServerLog.Published(_logger, candidate.Version, candidate.Source, candidate.Listeners.Length, candidate.Routes.Length, candidate.Pools.Length);
+    }
+
+    private async Task<StopReport> StopOnceAsync(TimeSpan grace)
+    {
+        // After the publish that runs, if one does.
+        await _applying.WaitAsync();
+        try
+        {
+            StopReport report = await new Shutdown(_listeners, _draining, _inFlight, _time).RunAsync(grace);
+            await _upkeep.StopAsync();
+            ServerLog.Stopped(_logger, report.Finished, report.Aborted);
+            return report;
+        }
+        finally
+        {
+            _applying.Release();
+        }
+    }
 }

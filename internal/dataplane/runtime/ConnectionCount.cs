@@ -1,0 +1,58 @@
+using System.Net;
+
+namespace Gateway.DataPlane.Runtime;
+
+/// <summary>The open connections of a listener, and of each client address where that is limited. Survives the listener's servers. Thread safe.</summary>
+internal sealed class ConnectionCount
+{
+    private readonly Dictionary<IPAddress, int> _byAddress = [];
+    private int _open;
+    private long _refused;
+
+    public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Connections closed at once because of a limit, since the start.</summary>
+    public long Refused => Volatile.Read(ref _refused);
+
+    /// <summary>Counts a connection in, unless a limit (0: none) is reached. True must be followed by one <see cref="Leave"/> with the same address and <paramref name="counted"/>.</summary>
+    /// <param name="counted">The address was counted too; limits may change while the connection is open.</param>
+    public bool TryEnter(IPAddress? address, int limit, int limitPerAddress, out bool counted)
+    {
+        counted = false;
+        int open = Interlocked.Increment(ref _open);
+        if (limit > 0 && open > limit) return Refuse();
+        if (limitPerAddress == 0 || address is null) return true;
+        lock (_byAddress)
+        {
+            ref int held = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, Plain(address), out _);
+            if (held < limitPerAddress)
+            {
+                held++;
+                counted = true;
+                return true;
+            }
+        }
+        return Refuse();
+    }
+
+    public void Leave(IPAddress? address, bool counted)
+    {
+        Interlocked.Decrement(ref _open);
+        if (!counted) return;
+        lock (_byAddress)
+        {
+            IPAddress key = Plain(address!);
+            if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_byAddress, key) == 0) _byAddress.Remove(key);
+        }
+    }
+
+    private bool Refuse()
+    {
+        Interlocked.Decrement(ref _open);
+        Interlocked.Increment(ref _refused);
+        return false;
+    }
+
+    // The same client, whether it came to a dual-stack socket or to an IPv4 one.
+    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+}

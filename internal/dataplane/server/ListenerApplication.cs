@@ -1,0 +1,44 @@
+using Gateway.Core.Limits;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace Gateway.DataPlane.Server;
+
+/// <summary>The application as one running server calls it, whatever its context type.</summary>
+internal abstract class ListenerApplication
+{
+    /// <summary>From now on each response is the last of its connection: HTTP/1.1 says Connection: close, HTTP/2 sends GOAWAY.</summary>
+    public abstract void Drain();
+
+    public abstract Task StartAsync(KestrelServer server, CancellationToken cancellationToken);
+}
+
+/// <summary>Counts what is in flight, and lets clients go while the server drains.</summary>
+/// <param name="inFlight">Requests and upgraded connections of all servers.</param>
+internal sealed class ListenerApplication<TContext>(IHttpApplication<TContext> inner, LeaseCounter inFlight)
+    : ListenerApplication, IHttpApplication<TContext>
+    where TContext : notnull
+{
+    private volatile bool _draining;
+
+    public override void Drain() => _draining = true;
+
+    public override Task StartAsync(KestrelServer server, CancellationToken cancellationToken) => server.StartAsync(this, cancellationToken);
+
+    public TContext CreateContext(IFeatureCollection contextFeatures)
+    {
+        inFlight.Enter();
+        if (_draining) contextFeatures.Get<IConnectionLifetimeNotificationFeature>()?.RequestClose();
+        return inner.CreateContext(contextFeatures);
+    }
+
+    public Task ProcessRequestAsync(TContext context) => inner.ProcessRequestAsync(context);
+
+    public void DisposeContext(TContext context, Exception? exception)
+    {
+        inFlight.Leave();
+        inner.DisposeContext(context, exception);
+    }
+}

@@ -1,0 +1,137 @@
+using System.Net;
+using Gateway.DataPlane.Runtime;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.DataPlane.Server;
+
+/// <summary>
+/// One Kestrel server of one listener. It owns no socket: connections come through <see cref="Attached"/>. Settings that Kestrel takes at
+/// start are fixed for its life; a listener whose settings change gets another one, and this one drains.
+/// </summary>
+/// <remarks>
+/// Kestrel's own StopAsync is only called when no connection is left: it stops the clock behind all of Kestrel's timeouts first, so what
+/// drained for long would drain without any.
+/// </remarks>
+internal sealed class ListenerServer
+{
+    private readonly KestrelServer _kestrel;
+    private readonly ListenerApplication _application;
+    private readonly ILogger _logger;
+    private readonly ConnectionSet _connections = new();
+
+    public ListenerServer(ListenerState listener, in ServerLimits.SettingsKey settings, EndPoint bound, ServerParts parts)
+    {
+        Listener = listener;
+        Settings = settings;
+        Attached = new AttachedListener(bound, _connections);
+        _logger = parts.Logger;
+        _application = parts.ApplicationOf(listener);
+        KestrelServerOptions options = ServerLimits.Options(settings, parts.KestrelServices);
+        Configure(options, settings, bound, parts.Time);
+        _kestrel = new KestrelServer(Options.Create(options), new AttachedListenerFactory(Attached), parts.KestrelServices.Loggers);
+    }
+
+    public ListenerState Listener { get; }
+    public ServerLimits.SettingsKey Settings { get; }
+    public AttachedListener Attached { get; }
+    public int Connections => _connections.Open;
+
+    /// <summary>Ready for what the socket hands over; before <see cref="ListenSocket.Attach"/> that is nothing.</summary>
+    public Task StartAsync(CancellationToken cancellationToken) => _application.StartAsync(_kestrel, cancellationToken);
+
+    /// <summary>Each response from now on is the last of its connection.</summary>
+    public void BeginDrain()
+    {
+        _application.Drain();
+        Attached.Complete();
+    }
+
+    /// <summary>Idle connections close, busy ones after what they do now.</summary>
+    public void CloseIdle() => _connections.RequestClose();
+
+    public void AbortAll() => _connections.Abort();
+
+    /// <summary>Completes when a server that drains has no connection left.</summary>
+    public Task Drained => _connections.WhenEmpty();
+
+    /// <summary>Ends a server that has no connection left, or whose connections were aborted.</summary>
+    public async Task StopAsync()
+    {
+        try
+        {
+            await _kestrel.StopAsync(CancellationToken.None);
+        }
+        catch (Exception failure)
+        {
+            ServerLog.ServerStopFailed(_logger, Listener.Name, failure);
+        }
+        _kestrel.Dispose();
+    }
+
+    private void Configure(KestrelServerOptions options, in ServerLimits.SettingsKey settings, EndPoint bound, TimeProvider time)
+    {
+        bool tls = settings.Tls, http2 = settings.Http2;
+        TimeSpan idle = settings.IdleTimeout;
+        ConnectionDelegate? http2Pipeline = null;
+        if (http2 && !tls)
+        {
+            // Never accepts; built first, so that its pipeline is there when the other one dispatches to it.
+            options.Listen(AttachedListenerFactory.Nowhere, listen =>
+            {
+                listen.Protocols = HttpProtocols.Http2;
+                listen.Use(next => http2Pipeline = next);
+            });
+        }
+
+        options.Listen(bound, listen =>
+        {
+            listen.Protocols = tls && http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
+            listen.Use(next => connection => TrackAsync(connection, next));
+            if (tls)
+            {
+                listen.UseHttps(new TlsHandshakeCallbackOptions
+                {
+                    HandshakeTimeout = TimeSpan.FromSeconds(10),
+                    OnConnection = hello => new(Listener.LastModel!.Tls!.OptionsFor(hello.ClientHelloInfo.ServerName)),
+                });
+                listen.Use(TlsFacts.Middleware);
+            }
+            else if (http2)
+            {
+                listen.Use(next => new PrefaceDispatch(next, () => http2Pipeline!, idle, time).OnConnectionAsync);
+            }
+        });
+    }
+
+    private async Task TrackAsync(ConnectionContext context, ConnectionDelegate next)
+    {
+        IPAddress? address = (context.RemoteEndPoint as IPEndPoint)?.Address;
+        Config.ListenerLimitsConfig limits = Listener.LastModel!.Config.Limits;
+        if (!Listener.Connections.TryEnter(address, limits.Connections, limits.ConnectionsPerAddress, out bool counted))
+        {
+            // Once per burst would be nicer; once per power of two is bounded and needs no clock.
+            if (long.IsPow2(Listener.Connections.Refused)) ServerLog.ConnectionLimitReached(_logger, Listener.Name, Listener.Connections.Open);
+            context.Abort(new ConnectionAbortedException("The listener's connection limit is reached."));
+            _connections.Left();
+            return;
+        }
+
+        ClientConnection connection = new(context);
+        _connections.Add(connection);
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            _connections.Remove(connection);
+            Listener.Connections.Leave(address, counted);
+            _connections.Left();
+        }
+    }
+}

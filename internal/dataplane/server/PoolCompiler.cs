@@ -1,0 +1,82 @@
+using Gateway.Config;
+using Gateway.Core.Pool;
+using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
+
+namespace Gateway.DataPlane.Server;
+
+/// <summary>Pools with their endpoints, connections and balancers; whatever lives on under the same id and settings is taken over.</summary>
+internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry, GatewaySnapshot? live)
+{
+    private readonly Dictionary<string, PoolModel> _live = (live?.Pools ?? []).ToDictionary(static pool => pool.Name);
+
+    public PoolModel[] Compile(IReadOnlyDictionary<string, PoolConfig> pools, List<ConfigError> errors)
+    {
+        List<PoolModel> models = new(pools.Count);
+        foreach ((string name, PoolConfig pool) in pools) models.Add(Compile(name, pool, errors));
+        return [.. models];
+    }
+
+    private PoolModel Compile(string name, PoolConfig pool, List<ConfigError> errors)
+    {
+        UpstreamTls? tls = pool.Tls is null ? null : UpstreamTls.Load(pool.Tls, baseDirectory, $"pools.{name}.tls", errors);
+        EndpointModel[] endpoints = new EndpointModel[pool.Endpoints.Count];
+        for (int i = 0; i < endpoints.Length; i++) endpoints[i] = Compile(name, pool, pool.Endpoints[i], tls, endpoints.AsSpan(0, i));
+
+        PoolModel? before = _live.GetValueOrDefault(name);
+        return new PoolModel
+        {
+            Name = name,
+            Protocol = pool.Protocol,
+            Policy = pool.LoadBalancing,
+            Endpoints = endpoints,
+            // A balancer that starts anew forgets whose turn it is.
+            Balancer = before is not null && before.Policy == pool.LoadBalancing && SameMembers(before.Endpoints, endpoints)
+                ? before.Balancer
+                : Balancers.Create(KindOf(pool.LoadBalancing), Array.ConvertAll(endpoints, static e => new BalancerMember(e.State.Load, e.Weight)), PickRandom.PerThread),
+            State = registry.FindPool(name) ?? new PoolState(name, registry.Metrics.Pool(name)),
+        };
+    }
+
+    private EndpointModel Compile(string pool, PoolConfig config, EndpointConfig endpoint, UpstreamTls? tls, ReadOnlySpan<EndpointModel> earlier)
+    {
+        // An address twice in a pool is one endpoint with two places in the balancer.
+        foreach (EndpointModel same in earlier)
+        {
+            if (same.Address == endpoint.Address)
+                return new EndpointModel { Address = endpoint.Address, Weight = endpoint.Weight, State = same.State, Upstream = same.Upstream };
+        }
+        StateRegistry.UpstreamKey key = new(pool, UpstreamSettings.From(config, endpoint, tls));
+        return new EndpointModel
+        {
+            Address = endpoint.Address,
+            Weight = endpoint.Weight,
+            State = registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address)) ?? new EndpointState(pool, endpoint.Address),
+            Upstream = registry.FindUpstream(key) ?? Create(key),
+        };
+    }
+
+    // Opens nothing before the first request: a candidate that is dropped leaves only garbage.
+    private static Upstream Create(StateRegistry.UpstreamKey key)
+    {
+        Upstream upstream = UpstreamFactory.Create(key.Settings);
+        upstream.Key = key;
+        return upstream;
+    }
+
+    private static bool SameMembers(EndpointModel[] before, EndpointModel[] now)
+    {
+        if (before.Length != now.Length) return false;
+        for (int i = 0; i < now.Length; i++)
+        {
+            if (!ReferenceEquals(before[i].State, now[i].State) || before[i].Weight != now[i].Weight) return false;
+        }
+        return true;
+    }
+
+    private static BalancerKind KindOf(LoadBalancingPolicy policy) => policy switch
+    {
+        LoadBalancingPolicy.RoundRobin => BalancerKind.RoundRobin,
+        _ => BalancerKind.LeastRequests,
+    };
+}

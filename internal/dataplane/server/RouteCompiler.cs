@@ -1,0 +1,40 @@
+using Gateway.Config;
+using Gateway.DataPlane.Policy;
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Server;
+
+/// <summary>Routes with their pools and filters.</summary>
+internal sealed class RouteCompiler(StateRegistry registry)
+{
+    public RouteModel[] Compile(IReadOnlyList<RouteConfig> routes, PoolModel[] pools, List<ConfigError> errors)
+    {
+        Dictionary<string, PoolModel> byName = new(pools.Length);
+        foreach (PoolModel pool in pools) byName[pool.Name] = pool;
+        HashSet<string> names = new(routes.Count);
+        RouteModel[] models = new RouteModel[routes.Count];
+        for (int i = 0; i < models.Length; i++)
+        {
+            RouteConfig route = routes[i];
+            if (!names.Add(route.Name))
+                errors.Add(new ConfigError($"routes[{i}].name", ConfigErrorCodes.DuplicateName, $"there is another route '{route.Name}'; names are unique, choose another"));
+            PoolModel? pool = null;
+            if (route.Pool is not null && !byName.TryGetValue(route.Pool, out pool))
+                errors.Add(new ConfigError($"routes[{i}].pool", ConfigErrorCodes.UnknownReference, $"there is no pool '{route.Pool}'; add it under pools, or name one that is there"));
+            models[i] = new RouteModel
+            {
+                Name = route.Name,
+                Pool = pool,
+                Filters = BuiltInFeatures.Compile(route, $"routes[{i}]", errors),
+                MaxBodyBytes = route.BodyBytes?.Bytes,
+                RequestTimeout = OrInfinite(route.Timeouts.Request),
+                AttemptTimeout = OrInfinite(route.Timeouts.Attempt),
+                IdleTimeout = OrInfinite(route.Timeouts.Idle),
+                State = registry.FindRoute(route.Name) ?? new RouteState(route.Name, registry.Metrics.Route(route.Name)),
+            };
+        }
+        return models;
+    }
+
+    private static TimeSpan OrInfinite(TimeSpan configured) => configured == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : configured;
+}

@@ -1,0 +1,42 @@
+using Gateway.Core.Limits;
+using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Server;
+
+/// <summary>What is read from the server when metrics are scraped.</summary>
+internal static class ServerMetrics
+{
+    public static void Register(GatewayMetrics metrics, SnapshotStore store, ListenerSet listeners, LeaseCounter inFlight)
+    {
+        metrics.ObserveGauge("connections", "Open client connections, by the listener they came in on.", ["listener"], readings =>
+        {
+            foreach (ListenerSet.RunningListener running in listeners.Running) readings.Add(running.Model.State.Connections.Open, running.Model.Name);
+        });
+        metrics.ObserveGauge("connections_refused", "Client connections closed at once because of a limit, since the listener began.", ["listener"], readings =>
+        {
+            foreach (ListenerSet.RunningListener running in listeners.Running) readings.Add(running.Model.State.Connections.Refused, running.Model.Name);
+        });
+        metrics.ObserveGauge("connections_draining", "Open client connections of servers that were replaced or removed.", () => listeners.DrainingConnections);
+        metrics.ObserveGauge("requests_in_flight", "Requests and upgraded connections in flight.", () => inFlight.Held);
+        metrics.ObserveGauge("retired_snapshots", "Replaced snapshots that requests still hold.", () => store.RetiredCount);
+        metrics.ObserveGauge("upstream_connections", "Open connections to endpoints, by whether a request uses them.", ["pool", "state"], 1, readings =>
+        {
+            foreach (PoolModel pool in store.Current?.Pools ?? []) Add(readings, pool);
+        });
+    }
+
+    private static void Add(GaugeReadings readings, PoolModel pool)
+    {
+        int open = 0, active = 0;
+        foreach (EndpointModel endpoint in pool.Endpoints)
+        {
+            int connections = endpoint.Upstream.Connections;
+            open += connections;
+            // An HTTP/2 connection carries many requests: it is active once.
+            active += Math.Min(connections, endpoint.Upstream.Load.InFlight);
+        }
+        readings.Add(active, pool.Name, "active");
+        readings.Add(open - active, pool.Name, "idle");
+    }
+}

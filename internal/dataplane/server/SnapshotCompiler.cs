@@ -1,0 +1,37 @@
+using Gateway.Config;
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Server;
+
+/// <summary>
+/// A document becomes a snapshot: names resolved to objects, defaults filled, certificates read. Pure towards everything live: it takes
+/// states from the registry and enters none. All errors are collected.
+/// </summary>
+internal sealed class SnapshotCompiler(string baseDirectory, StateRegistry registry, TimeProvider time)
+{
+    public CompileResult Compile(GatewayConfig config, string version, string source, GatewaySnapshot? live)
+    {
+        List<ConfigError> errors = [];
+        List<ConfigError> warnings = [];
+        // 1. What routes refer to.
+        PoolModel[] pools = new PoolCompiler(baseDirectory, registry, live).Compile(config.Pools, errors);
+        // 2. Routes, in the order of the document.
+        RouteModel[] routes = new RouteCompiler(registry).Compile(config.Routes, pools, errors);
+        // 3. Listeners, with the tables of the routes they serve.
+        ListenerModel[] listeners = new ListenerCompiler(baseDirectory, registry, time).Compile(config, errors, warnings, out ListenerDraft[] drafts)
+            ? new RoutingCompiler(config, routes).Compile(drafts, errors, warnings)
+            : [];
+        if (errors.Count > 0) return new CompileResult(null, errors, warnings);
+
+        GatewaySnapshot snapshot = new(version)
+        {
+            Source = source,
+            CompiledAt = time.GetUtcNow(),
+            Config = config,
+            Listeners = listeners,
+            Routes = routes,
+            Pools = pools,
+        };
+        return new CompileResult(snapshot, errors, warnings);
+    }
+}
