@@ -102,7 +102,7 @@ public sealed class GatewayMetrics
     /// <summary>A counter of the control plane with a fixed, small set of label values; asking again for the same name returns the same.</summary>
     public MetricFamily Counter(string name, string help, params string[] labels)
     {
-        if (!name.EndsWith("_total", StringComparison.Ordinal)) throw new ArgumentException($"A counter's name ends with _total: {name}", nameof(name));
+        CheckCounterName(name);
         return Family(name, help, MetricKind.Counter, labels);
     }
 
@@ -127,7 +127,7 @@ public sealed class GatewayMetrics
     public void ObserveGauge(string name, string help, Func<double> read) => ObserveGauge(name, help, [], 0, r => r.Add(read()));
 
     /// <summary>A gauge whose series are read at each scrape. Series beyond the cap are added up with <c>other</c> as every label.</summary>
-    public void ObserveGauge(string name, string help, string[] labels, Action<GaugeReadings> read) => ObserveGauge(name, help, labels, labels.Length, read);
+    internal void ObserveGauge(string name, string help, string[] labels, Action<GaugeReadings> read) => ObserveGauge(name, help, labels, labels.Length, read);
 
     /// <inheritdoc cref="ObserveGauge(string, string, string[], Action{GaugeReadings})"/>
     /// <param name="name">Without prefix.</param>
@@ -135,13 +135,23 @@ public sealed class GatewayMetrics
     /// <param name="labels">The labels' names.</param>
     /// <param name="folded">How many of the first labels become <c>other</c> beyond the cap: 1 for <c>pool</c>, <c>state</c>.</param>
     /// <param name="read">Adds the series.</param>
-    public void ObserveGauge(string name, string help, string[] labels, int folded, Action<GaugeReadings> read)
+    internal void ObserveGauge(string name, string help, string[] labels, int folded, Action<GaugeReadings> read) =>
+        Observe(name, help, KindOfGauge(name), labels, folded, read);
+
+    /// <summary>A counter that is kept elsewhere and read at each scrape: its values never go down while they are there.</summary>
+    internal void ObserveCounter(string name, string help, string[] labels, Action<GaugeReadings> read)
+    {
+        CheckCounterName(name);
+        Observe(name, help, MetricKind.Counter, labels, labels.Length, read);
+    }
+
+    private void Observe(string name, string help, MetricKind kind, string[] labels, int folded, Action<GaugeReadings> read)
     {
         name = Full(name);
         lock (_gate)
         {
-            if (_families.TryGetValue(name, out object? there) && there is not ObservedGauge) throw new ArgumentException($"{name} is there as something else.", nameof(name));
-            _families[name] = new ObservedGauge(name, help, KindOfGauge(name), labels, folded, read);
+            if (_families.TryGetValue(name, out object? there) && there is not ObservedMetric) throw new ArgumentException($"{name} is there as something else.", nameof(name));
+            _families[name] = new ObservedMetric(name, help, kind, labels, folded, read);
         }
     }
 
@@ -185,8 +195,8 @@ public sealed class GatewayMetrics
             }
             foreach (object family in _families.Values)
             {
-                // All observed gauges together get no more than half of the series, and one of them no more than a sixteenth.
-                if (family is ObservedGauge gauge) gauge.Write(exposition, Math.Max(1, Math.Min(max / 16, (max / 2) - exposition.Series)));
+                // All observed metrics together get no more than half of the series, and one of them no more than a sixteenth.
+                if (family is ObservedMetric observed) observed.Write(exposition, Math.Max(1, Math.Min(max / 16, (max / 2) - exposition.Series)));
             }
             WriteTraffic_NeedsLock(exposition, max);
         }
@@ -279,6 +289,11 @@ public sealed class GatewayMetrics
             if (there is MetricFamily same && same.Kind == kind && same.Labels.SequenceEqual(labels)) return same;
             throw new ArgumentException($"{name} is there as something else.", nameof(name));
         }
+    }
+
+    private static void CheckCounterName(string name)
+    {
+        if (!name.EndsWith("_total", StringComparison.Ordinal)) throw new ArgumentException($"A counter's name ends with _total: {name}", nameof(name));
     }
 
     private static MetricKind KindOfGauge(string name) => name.EndsWith("_info", StringComparison.Ordinal) ? MetricKind.Info : MetricKind.Gauge;

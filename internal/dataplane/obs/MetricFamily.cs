@@ -24,7 +24,7 @@ public sealed class MetricFamily
     internal IReadOnlyList<string> Labels => _labels;
 
     /// <summary>The series of these label values, to keep at hand where it is used often. Created at 0.</summary>
-    public MetricSeries With(params string[] labelValues)
+    internal MetricSeries With(params string[] labelValues)
     {
         CheckLabels(labelValues);
         lock (_gate) return With_NeedsLock(labelValues);
@@ -81,13 +81,13 @@ public sealed class MetricFamily
 }
 
 /// <summary>One series of a <see cref="MetricFamily"/>. Thread safe; allocates nothing.</summary>
-public sealed class MetricSeries
+internal sealed class MetricSeries
 {
     private long _bits;
 
-    internal MetricSeries(byte[] labels) => Labels = labels;
+    public MetricSeries(byte[] labels) => Labels = labels;
 
-    internal byte[] Labels { get; }
+    public byte[] Labels { get; }
 
     public double Value => BitConverter.Int64BitsToDouble(Volatile.Read(ref _bits));
 

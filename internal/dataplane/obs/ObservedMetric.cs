@@ -1,24 +1,24 @@
 namespace Gateway.DataPlane.Obs;
 
-/// <summary>Collects what a gauge reads at a scrape. What has the same labels is added up.</summary>
-public sealed class GaugeReadings
+/// <summary>Collects what a gauge or a counter reads at a scrape. What has the same labels is added up.</summary>
+internal sealed class GaugeReadings
 {
     private readonly Dictionary<string[], double> _values = new(LabelValues.Comparer);
     private readonly int _labels;
 
-    internal GaugeReadings(int labels) => _labels = labels;
+    public GaugeReadings(int labels) => _labels = labels;
 
-    internal IReadOnlyDictionary<string[], double> Values => _values;
+    public IReadOnlyDictionary<string[], double> Values => _values;
 
     public void Add(double value, params string[] labelValues)
     {
-        if (labelValues.Length != _labels) throw new ArgumentException($"This gauge has {_labels} labels, not {labelValues.Length}.", nameof(labelValues));
+        if (labelValues.Length != _labels) throw new ArgumentException($"This metric has {_labels} labels, not {labelValues.Length}.", nameof(labelValues));
         _values[labelValues] = _values.GetValueOrDefault(labelValues) + value;
     }
 }
 
-/// <summary>A gauge that is read when metrics are scraped.</summary>
-internal sealed class ObservedGauge(string name, string help, MetricKind kind, string[] labels, int folded, Action<GaugeReadings> read)
+/// <summary>A gauge, or a counter that somebody else keeps, that is read when metrics are scraped.</summary>
+internal sealed class ObservedMetric(string name, string help, MetricKind kind, string[] labels, int folded, Action<GaugeReadings> read)
 {
     public string Name => name;
 
