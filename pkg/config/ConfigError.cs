@@ -36,6 +36,9 @@ public static class ConfigErrorCodes
     /// <summary>Warning: no request can reach the route.</summary>
     public const string ShadowedRoute = "shadowed_route";
 
+    /// <summary>Warning: legal, but hardly what was meant.</summary>
+    public const string Doubtful = "doubtful";
+
     /// <summary>Warning: nothing refers to the object.</summary>
     public const string Unused = "unused";
 

@@ -14,6 +14,12 @@ public sealed record ReadOptions
     /// <summary>Gives the text of a file for <c>${file:PATH}</c>; may throw what file access throws. Absent: references stay unresolved.</summary>
     public Func<string, string>? SecretFile { get; init; }
 
+    /// <summary>
+    /// Turns an offset in the JSON into line and column (from 1) of what the author wrote, for a document that was converted from another
+    /// language. Absent: the JSON is what the author wrote.
+    /// </summary>
+    public Func<int, (int Line, int Column)>? Position { get; init; }
+
     /// <summary>Errors beyond this number are counted, not listed.</summary>
     public int MaxErrors { get; init; } = 100;
 }
@@ -43,6 +49,6 @@ public static class ConfigReader
         if (config is not null) ConfigValidator.Validate(config, findings);
         return context.Errors.Count == 0
             ? new ReadResult(config, [], findings.Warnings)
-            : new ReadResult(null, context.Errors.ToList(), findings.Warnings);
+            : new ReadResult(null, ErrorLocator.Locate(utf8, context.Errors.ToList(), context.Options.Position), findings.Warnings);
     }
 }

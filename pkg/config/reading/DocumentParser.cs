@@ -14,7 +14,7 @@ internal static class DocumentParser
         if (!CheckEncoding(ref utf8, context)) return null;
         if (utf8.Trim(" \t\r\n"u8).IsEmpty)
         {
-            context.Error(ConfigErrorCodes.Syntax, "the document is empty; the least is { \"version\": \"v1\" }");
+            context.Error(ConfigErrorCodes.Syntax, "the document is empty; the smallest is { \"version\": \"v1\" }");
             return null;
         }
         // Depth is bounded by the shapes, and in what they do not know by ReadContext.Skip, which reports it with its path.
@@ -31,8 +31,7 @@ internal static class DocumentParser
         {
             // What was read so far is not validated: what is missing may stand behind the error.
             long offset = LineStart(utf8, e.LineNumber ?? 0) + (e.BytePositionInLine ?? 0);
-            (int line, int column) = TextPosition.Of(utf8, (int)Math.Min(offset, utf8.Length));
-            context.Error(ConfigErrorCodes.Syntax, $"line {line}, column {column}: {Plain(e.Message)}");
+            context.Errors.Add("", ConfigErrorCodes.Syntax, Plain(e.Message) + TextPosition.Suffix(utf8, (int)Math.Min(offset, utf8.Length)));
             return null;
         }
     }
@@ -51,8 +50,7 @@ internal static class DocumentParser
         }
         if (Utf8.IsValid(utf8)) return true;
         int bad = TextPosition.FirstInvalid(utf8);
-        (int line, int column) = TextPosition.Of(utf8, bad);
-        context.Error(ConfigErrorCodes.Syntax, $"line {line}, column {column}: the byte 0x{utf8[bad]:X2} is not UTF-8; save the document as UTF-8");
+        context.Error(ConfigErrorCodes.Syntax, $"the byte 0x{utf8[bad]:X2} is not UTF-8; save the document as UTF-8{TextPosition.Suffix(utf8, bad)}");
         return false;
     }
 

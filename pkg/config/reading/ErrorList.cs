@@ -7,7 +7,13 @@ internal sealed class ErrorList(int max)
 
     public int Count { get; private set; }
 
+    /// <summary>Further errors are only counted, so that their messages need not be thought about.</summary>
+    public bool IsFull => Count >= max;
+
     public IReadOnlyList<ConfigError> Listed => _errors;
+
+    /// <summary>Counts an error whose message nobody would see.</summary>
+    public void AddUnlisted() => Count++;
 
     public void Add(string path, string code, string message)
     {

@@ -31,6 +31,20 @@ internal static class JsonTokens
         _ => "an object",
     };
 
+    /// <summary>The string or name is exactly this; half a surrogate pair is equal to nothing.</summary>
+    public static bool TextEquals(ref Utf8JsonReader reader, ReadOnlySpan<byte> utf8)
+    {
+        if (!reader.ValueIsEscaped) return reader.ValueSpan.SequenceEqual(utf8);
+        try
+        {
+            return reader.ValueTextEquals(utf8);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The text as a message shows it: at most 60 characters, on one line.</summary>
     public static string Shorten(string text)
     {

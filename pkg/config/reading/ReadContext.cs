@@ -19,7 +19,11 @@ internal sealed class ReadContext(ReadOptions options)
 
     public PathStack Path { get; } = new();
 
-    public void Error(string code, string message) => Errors.Add(Path.ToString(), code, message);
+    public void Error(string code, string message)
+    {
+        if (Errors.IsFull) Errors.AddUnlisted();
+        else Errors.Add(Path.ToString(), code, message);
+    }
 
     public void WrongType(ref Utf8JsonReader reader, string expected)
     {

@@ -27,6 +27,8 @@ internal static class Suggestion
         return best is null ? "" : $"; did you mean \"{best}\"?";
     }
 
+    public static bool IsNear(string word, string known) => For(word, [known]).Length > 0;
+
     /// <summary>Insertions, deletions, replacements and swaps of neighbours (Damerau, restricted), without case.</summary>
     private static int Distance(string a, string b)
     {

@@ -6,6 +6,12 @@ namespace Gateway.Config.Reading;
 /// <summary>Byte offsets as lines and columns, both from 1; columns count characters.</summary>
 internal static class TextPosition
 {
+    /// <summary>How messages end that have a place: <c> (line 3, column 7)</c>.</summary>
+    public static string Suffix(ReadOnlySpan<byte> utf8, int offset) => Suffix(Of(utf8, offset));
+
+    /// <inheritdoc cref="Suffix(ReadOnlySpan{byte}, int)"/>
+    public static string Suffix((int Line, int Column) place) => $" (line {place.Line}, column {place.Column})";
+
     public static (int Line, int Column) Of(ReadOnlySpan<byte> utf8, int offset)
     {
         ReadOnlySpan<byte> before = utf8[..offset];

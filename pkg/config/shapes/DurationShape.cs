@@ -28,21 +28,13 @@ internal sealed class DurationShape(RangeAttribute? range) : ValueShape<TimeSpan
             return false;
         }
         if (value >= _min && value <= _max) return true;
-        context.Error(ConfigErrorCodes.OutOfRange, OutOfRange(text));
+        context.Error(ConfigErrorCodes.OutOfRange, $"{text} is not from {DurationText.Format(_min)} to {DurationText.Format(_max)}");
         return false;
     }
-
-    private string OutOfRange(string text) => $"{text} is not from {DurationText.Format(_min)} to {DurationText.Format(_max)}";
 
     private static TimeSpan Parse(string text) => DurationText.TryParse(text, out TimeSpan value) ? value : throw new FormatException(text);
 
     public override void Write(CanonicalWriter writer, TimeSpan value) => writer.Text(DurationText.Format(value));
-
-    public override void Check(TimeSpan value, PathStack path, Action<string, string> report)
-    {
-        if (value < _min || value > _max) report(ConfigErrorCodes.OutOfRange, OutOfRange(value.ToString()));
-        else if (value.Ticks % TimeSpan.TicksPerMillisecond != 0) report(ConfigErrorCodes.InvalidValue, $"{value} is not a whole number of milliseconds");
-    }
 
     public override JsonObject Schema(JsonObject definitions)
     {

@@ -31,7 +31,7 @@ internal sealed class EnumShape<T> : ValueShape<T> where T : struct, Enum
         }
         foreach (var member in _members)
         {
-            if (!reader.ValueTextEquals(member.Utf8Name)) continue;
+            if (!JsonTokens.TextEquals(ref reader, member.Utf8Name)) continue;
             value = member.Value;
             return true;
         }
@@ -49,11 +49,6 @@ internal sealed class EnumShape<T> : ValueShape<T> where T : struct, Enum
             return;
         }
         throw new ArgumentOutOfRangeException(nameof(value), value, $"There is no such {typeof(T).Name}.");
-    }
-
-    public override void Check(T value, PathStack path, Action<string, string> report)
-    {
-        if (!Enum.IsDefined(value)) report(ConfigErrorCodes.InvalidValue, $"{value} is not {Expected}");
     }
 
     public override JsonObject Schema(JsonObject definitions)

@@ -41,8 +41,6 @@ internal abstract class FieldShape<TRecord> where TRecord : class
 
     public abstract bool Same(TRecord a, TRecord b);
 
-    public abstract void Check(TRecord source, PathStack path, Action<string, string> report);
-
     public abstract JsonObject Schema(JsonObject definitions);
 
     public static FieldShape<TRecord> Create(PropertyInfo property, TRecord sample)
@@ -96,15 +94,6 @@ internal sealed class FieldShape<TRecord, TValue> : FieldShape<TRecord> where TR
     }
 
     public override bool Same(TRecord a, TRecord b) => IsIgnored || _value.Same(_get(a), _get(b));
-
-    public override void Check(TRecord source, PathStack path, Action<string, string> report)
-    {
-        TValue value = _get(source);
-        if (value is null) return;
-        path.Push(Name);
-        _value.Check(value, path, report);
-        path.Pop();
-    }
 
     public override JsonObject Schema(JsonObject definitions)
     {

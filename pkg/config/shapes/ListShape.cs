@@ -70,16 +70,5 @@ internal sealed class ListShape<T>(ValueShape<T> item) : ValueShape<IReadOnlyLis
         return true;
     }
 
-    public override void Check(IReadOnlyList<T> value, PathStack path, Action<string, string> report)
-    {
-        for (int i = 0; i < value.Count; i++)
-        {
-            if (value[i] is not { } present) continue;
-            path.PushIndex(i);
-            item.Check(present, path, report);
-            path.Pop();
-        }
-    }
-
     public override JsonObject Schema(JsonObject definitions) => new() { ["type"] = "array", ["items"] = item.Schema(definitions) };
 }

@@ -71,16 +71,5 @@ internal sealed class MapShape<T>(ValueShape<T> item) : ValueShape<IReadOnlyDict
         return true;
     }
 
-    public override void Check(IReadOnlyDictionary<string, T> value, PathStack path, Action<string, string> report)
-    {
-        foreach ((string name, T entry) in value)
-        {
-            if (entry is null) continue;
-            path.Push(name);
-            item.Check(entry, path, report);
-            path.Pop();
-        }
-    }
-
     public override JsonObject Schema(JsonObject definitions) => new() { ["type"] = "object", ["additionalProperties"] = item.Schema(definitions) };
 }

@@ -71,26 +71,27 @@ internal sealed class RecordShape<T> : ValueShape<T> where T : class
         for (int k = 0, i = expected; k < fields.Length; k++, i++)
         {
             if (i >= fields.Length) i = 0;
-            if (escaped ? reader.ValueTextEquals(fields[i].Utf8Name) : name.SequenceEqual(fields[i].Utf8Name)) return i;
+            if (escaped ? JsonTokens.TextEquals(ref reader, fields[i].Utf8Name) : name.SequenceEqual(fields[i].Utf8Name)) return i;
         }
         return -1;
     }
 
     private void Unknown(ref Utf8JsonReader reader, ReadContext context)
     {
-        if (context.TryText(ref reader, out string name))
-        {
-            context.Path.Push(name);
-            context.Error(ConfigErrorCodes.UnknownField, $"there is no such field{Suggestion.For(name, _fields.Select(f => f.Name))}{Known()}");
-            context.Skip(ref reader);
-            context.Path.Pop();
-        }
-        else
-        {
-            context.Skip(ref reader);
-        }
+        string? name = null;
+        if (context.Errors.IsFull) context.Errors.AddUnlisted();
+        else if (context.TryText(ref reader, out name)) Report(context, name);
+        context.Path.Push(name ?? "");
+        context.Skip(ref reader);
+        context.Path.Pop();
+    }
 
-        string Known() => $" (fields: {string.Join(", ", _fields.Select(f => f.Name))})";
+    private void Report(ReadContext context, string unknown)
+    {
+        string[] names = [.. _fields.Select(f => f.Name)];
+        context.Path.Push(unknown);
+        context.Error(ConfigErrorCodes.UnknownField, $"there is no such field{Suggestion.For(unknown, names)} (fields: {string.Join(", ", names)})");
+        context.Path.Pop();
     }
 
     private static void Duplicate(ref Utf8JsonReader reader, ReadContext context)
@@ -124,11 +125,6 @@ internal sealed class RecordShape<T> : ValueShape<T> where T : class
         foreach (FieldShape<T> field in _fields)
             if (!field.Same(a, b)) return false;
         return true;
-    }
-
-    public override void Check(T value, PathStack path, Action<string, string> report)
-    {
-        foreach (FieldShape<T> field in _fields) field.Check(value, path, report);
     }
 
     public override JsonObject Schema(JsonObject definitions)

@@ -76,11 +76,6 @@ internal sealed class IntegerShape(RangeAttribute? range) : ValueShape<int>
 
     public override void Write(CanonicalWriter writer, int value) => writer.Number(value);
 
-    public override void Check(int value, PathStack path, Action<string, string> report)
-    {
-        if (value < _min || value > _max) report(ConfigErrorCodes.OutOfRange, $"{value} is not from {_min} to {_max}");
-    }
-
     public override JsonObject Schema(JsonObject definitions)
     {
         var schema = new JsonObject { ["type"] = "integer" };
@@ -106,8 +101,6 @@ internal sealed class NullableShape<T>(ValueShape<T> inner) : ValueShape<T?> whe
     }
 
     public override void Write(CanonicalWriter writer, T? value) => inner.Write(writer, value.GetValueOrDefault());
-
-    public override void Check(T? value, PathStack path, Action<string, string> report) => inner.Check(value.GetValueOrDefault(), path, report);
 
     public override JsonObject Schema(JsonObject definitions) => inner.Schema(definitions);
 }

@@ -36,20 +36,13 @@ internal sealed class SizeShape(RangeAttribute? range) : ValueShape<ByteSize>
                 return false;
         }
         if (value.Bytes >= _min && value.Bytes <= _max) return true;
-        context.Error(ConfigErrorCodes.OutOfRange, OutOfRange(value));
+        context.Error(ConfigErrorCodes.OutOfRange, $"{value} is not from {new ByteSize(_min)} to {new ByteSize(_max)}");
         return false;
     }
-
-    private string OutOfRange(ByteSize value) => $"{value} is not from {new ByteSize(_min)} to {new ByteSize(_max)}";
 
     private static long Parse(string text) => ByteSize.TryParse(text, out ByteSize value) ? value.Bytes : throw new FormatException(text);
 
     public override void Write(CanonicalWriter writer, ByteSize value) => writer.Number(value.Bytes);
-
-    public override void Check(ByteSize value, PathStack path, Action<string, string> report)
-    {
-        if (value.Bytes < _min || value.Bytes > _max) report(ConfigErrorCodes.OutOfRange, OutOfRange(value));
-    }
 
     public override JsonObject Schema(JsonObject definitions)
     {

@@ -33,11 +33,6 @@ internal abstract class ValueShape<T> : ValueShape
     /// <summary>The two are written the same.</summary>
     public virtual bool Same(T a, T b) => EqualityComparer<T>.Default.Equals(a, b);
 
-    /// <summary>Null when the value, built in code, is within the field's range; else what is wrong with it.</summary>
-    public virtual void Check(T value, PathStack path, Action<string, string> report)
-    {
-    }
-
     /// <summary>The value as a default in the schema.</summary>
     public JsonNode? ToNode(T value)
     {

@@ -8,8 +8,6 @@ public sealed class ConfigReaderTests
 {
     private static ReadResult Read(string json, ReadOptions? options = null) => ConfigReader.ReadJson(Encoding.UTF8.GetBytes(json), options);
 
-    private static string Errors(string json) => string.Join("\n", Read(json).Errors);
-
     [Fact]
     public void ASmallDocument_IsReadWithDefaultsFilledIn()
     {
@@ -31,24 +29,5 @@ public sealed class ConfigReaderTests
         Assert.Equal(UpstreamProtocol.H2c, config.Pools["main"].Protocol);
         Assert.Equal(0.5, config.AccessLog.Sample["2xx"]);
         Assert.Equal(100, config.History.Keep);
-    }
-
-    [Fact]
-    public void AllErrorsOfForm_AreReportedAtOnce()
-    {
-        Assert.Equal("""
-            listeners[0].adress: unknown_field: there is no such field; did you mean "address"? (fields: name, address, protocol, http2, trustedProxies, tls, limits)
-            listeners[0].address: missing_field: the field is required; add "address": a text
-            routes[0].timeouts.request: invalid_value: "5 s" is not a duration such as "250ms", "5s" or "1h30m" (units h, m, s, ms; at most five digits each)
-            routes[0].name: duplicate_key: the field is given twice; keep one
-            pools["a.b"].protocol: invalid_value: "http" is not one of "http1", "h2c", "https", "grpc"; did you mean "http1"?
-            history.keep: out_of_range: 0 is not from 1 to 10000
-            """, Errors("""
-            { "version": "v1",
-              "listeners": [{ "name": "web", "adress": "127.0.0.1:0" }],
-              "routes": [{ "name": "all", "timeouts": { "request": "5 s" }, "name": "all" }],
-              "pools": { "a.b": { "endpoints": [], "protocol": "http" } },
-              "history": { "keep": 0 } }
-            """));
     }
 }

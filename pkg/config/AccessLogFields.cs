@@ -1,0 +1,12 @@
+namespace Gateway.Config;
+
+/// <summary>The names that <see cref="AccessLogConfig.Fields"/> may hold: every field of an access log line, in the order of a line that has them all.</summary>
+public static class AccessLogFields
+{
+    public static IReadOnlyList<string> All { get; } =
+    [
+        "time", "requestId", "method", "scheme", "host", "path", "query", "protocol", "status", "route", "pool", "endpoint", "attempts",
+        "category", "detail", "snapshot", "clientIp", "listener", "durationMs", "upstreamMs", "requestBytes", "responseBytes", "userAgent",
+        "referer", "tlsVersion", "tlsCipher", "sni",
+    ];
+}

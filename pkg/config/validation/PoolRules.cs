@@ -1,0 +1,53 @@
+namespace Gateway.Config.Validation;
+
+internal static class PoolRules
+{
+    public static void Validate(IReadOnlyDictionary<string, PoolConfig> pools, Findings findings)
+    {
+        findings.Path.Push("pools");
+        foreach ((string name, PoolConfig pool) in pools)
+        {
+            findings.Path.Push(name);
+            if (Syntax.Name(name) is { } wrong) findings.Error(ConfigErrorCodes.InvalidValue, wrong);
+            if (pool?.Endpoints is { } endpoints) Endpoints(endpoints, findings);
+            if (pool?.Tls is { } tls) Tls(tls, pool.Protocol, findings);
+            findings.Path.Pop();
+        }
+        findings.Path.Pop();
+    }
+
+    private static void Endpoints(IReadOnlyList<EndpointConfig> endpoints, Findings findings)
+    {
+        findings.Path.Push("endpoints");
+        Dictionary<string, int>? seen = endpoints.Count > 1 ? new(endpoints.Count, StringComparer.OrdinalIgnoreCase) : null;
+        bool takesRequests = endpoints.Count == 0;
+        for (int i = 0; i < endpoints.Count; i++)
+        {
+            takesRequests |= endpoints[i] is not { Weight: 0 };
+            if (endpoints[i] is not { } endpoint) continue;
+            if (endpoint.Address is null) continue;
+            findings.Path.PushIndex(i);
+            if (AddressSyntax.Endpoint(endpoint.Address) is { } wrong) findings.Error("address", ConfigErrorCodes.InvalidValue, wrong);
+            else if (seen is not null && !seen.TryAdd(endpoint.Address, i))
+                findings.Error("address", ConfigErrorCodes.DuplicateName, $"endpoint {seen[endpoint.Address]} of the pool has the address already; remove one, and give the other their weights together");
+            findings.Path.Pop();
+        }
+        if (!takesRequests) findings.Warning(ConfigErrorCodes.Doubtful, "every endpoint has weight 0, so every request gets 503; give one a weight");
+        findings.Path.Pop();
+    }
+
+    private static void Tls(UpstreamTlsConfig tls, UpstreamProtocol protocol, Findings findings)
+    {
+        findings.Path.Push("tls");
+        if (protocol is not (UpstreamProtocol.Https or UpstreamProtocol.Grpc))
+            findings.Error(ConfigErrorCodes.Conflict, $"the protocol {(protocol == UpstreamProtocol.H2c ? "h2c" : "http1")} is clear text; set protocol to \"https\" (or \"grpc\"), or remove tls");
+        if ((tls.CertFile is null) != (tls.KeyFile is null))
+            findings.Error(tls.CertFile is null ? "certFile" : "keyFile", ConfigErrorCodes.MissingField, $"a client certificate needs both files; add \"{(tls.CertFile is null ? "certFile" : "keyFile")}\"");
+        if (tls.Ca is not null) CertificateRules.File(tls.Ca, "ca", findings);
+        if (tls.CertFile is not null) CertificateRules.File(tls.CertFile, "certFile", findings);
+        if (tls.KeyFile is not null) CertificateRules.File(tls.KeyFile, "keyFile", findings);
+        if (tls.ServerName is not null && Syntax.Host(tls.ServerName) is { } wrong) findings.Error("serverName", ConfigErrorCodes.InvalidValue, wrong);
+        if (!tls.Verify) findings.Warning("verify", ConfigErrorCodes.Doubtful, "the endpoints' certificates are not verified, so anyone on the way can read and change the traffic; name the authorities in \"ca\" instead");
+        findings.Path.Pop();
+    }
+}
