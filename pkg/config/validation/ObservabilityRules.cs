@@ -51,8 +51,8 @@ internal static class ObservabilityRules
             string field = log.Fields[i];
             if (field is null) continue;
             findings.Path.PushIndex(i);
-            if (!AccessLogFields.All.Contains(field))
-                findings.Error(ConfigErrorCodes.InvalidValue, $"\"{JsonTokens.Shorten(field)}\" is not a field of the access log{findings.Nearest(field, AccessLogFields.All)} (fields: {string.Join(", ", AccessLogFields.All)})");
+            if (!AccessLogFieldNames.All.Contains(field))
+                findings.Error(ConfigErrorCodes.InvalidValue, $"\"{JsonTokens.Shorten(field)}\" is not a field of the access log{findings.Nearest(field, AccessLogFieldNames.All)} (fields: {string.Join(", ", AccessLogFieldNames.All)})");
             else if (log.Fields.Take(i).Contains(field))
                 findings.Error(ConfigErrorCodes.DuplicateName, $"\"{field}\" is listed twice; keep one");
             findings.Path.Pop();

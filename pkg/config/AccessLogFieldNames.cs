@@ -1,7 +1,7 @@
 namespace Gateway.Config;
 
 /// <summary>The names that <see cref="AccessLogConfig.Fields"/> may hold: every field of an access log line, in the order of a line that has them all.</summary>
-public static class AccessLogFields
+public static class AccessLogFieldNames
 {
     public static IReadOnlyList<string> All { get; } =
     [
