@@ -10,6 +10,10 @@ internal sealed class WildcardNode<T>
     private Dictionary<string, WildcardNode<T>>? _children;
     private Dictionary<string, WildcardNode<T>>.AlternateLookup<ReadOnlySpan<char>> _lookup;
 
+    // Top-level domains and companies: most nodes near the root have one child, for which comparing is cheaper than hashing.
+    private string? _onlyLabel;
+    private WildcardNode<T>? _onlyChild;
+
     public HostRoutes<T>? Routes { get; set; }
 
     /// <summary>The nearest node above that has routes: the next shorter wildcard.</summary>
@@ -40,6 +44,7 @@ internal sealed class WildcardNode<T>
                 child.Shorter = node.Routes is not null ? node : node.Shorter;
                 pending.Push(child);
             }
+            if (node._children.Count == 1) (node._onlyLabel, node._onlyChild) = node._children.Single();
         }
     }
 
@@ -52,12 +57,18 @@ internal sealed class WildcardNode<T>
         {
             int dot = host.LastIndexOf('.');
             // No dot: the rest is one label, which a wildcard must keep to stand for.
-            if (dot <= 0 || !node._lookup.TryGetValue(host[(dot + 1)..], out WildcardNode<T>? child)) break;
+            if (dot <= 0 || node.Below(host[(dot + 1)..]) is not { } child) break;
             node = child;
             host = host[..dot];
             if (node.Routes is not null) longest = node;
         }
         return longest;
+    }
+
+    private WildcardNode<T>? Below(ReadOnlySpan<char> label)
+    {
+        if (_onlyLabel is not null) return label.Equals(_onlyLabel, StringComparison.OrdinalIgnoreCase) ? _onlyChild : null;
+        return _lookup.TryGetValue(label, out WildcardNode<T>? child) ? child : null;
     }
 
     private WildcardNode<T> Child(ReadOnlySpan<char> label)
