@@ -17,7 +17,7 @@ internal static class RoutesCommand
             session.Output.Table(["ROUTE", "LISTENERS", "HOSTS", "PATH", "METHODS", "CONDITIONS", "ACTION", "NOTE"], list.Routes.Select(r => new[]
             {
                 r.Name, string.Join(' ', r.Listeners), Any(r.Hosts), r.Path ?? "*", Any(r.Methods), string.Join(", ", r.Conditions), r.Action,
-                r.ShadowedBy is null ? "" : $"shadowed by {r.ShadowedBy}",
+                r.ShadowedBy ?? "",
             }));
         });
         return command;

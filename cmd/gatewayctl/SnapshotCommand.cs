@@ -14,8 +14,9 @@ internal static class SnapshotCommand
             Output output = session.Output;
             Snapshot snapshot = await session.Client.GetSnapshotAsync(cancellationToken);
             if (output.Json(snapshot, ClientJson.Default.Snapshot)) return;
+            output.Warn(snapshot.Warnings);
             output.Line($"version   {snapshot.Version}");
-            output.Line($"source    {snapshot.Source}");
+            output.Line($"source    {snapshot.Source}, by {snapshot.Actor}");
             output.Line($"applied   {Output.Time(snapshot.AppliedAt)}");
             output.Line($"routes    {snapshot.Routes}");
             output.Line($"pools     {snapshot.Pools}");

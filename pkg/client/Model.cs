@@ -23,14 +23,16 @@ public sealed record RollbackResult(string Version, string Previous, double Dura
 
 /// <summary>Answer to <c>GET /admin/snapshot</c>: what is live.</summary>
 /// <param name="Source"><c>file</c>, <c>admin</c>, <c>rollback</c> or <c>last-good</c>.</param>
+/// <param name="Actor">Who asked for it, as in <see cref="HistoryEntry"/>.</param>
 /// <param name="CompiledAt">When the document was turned into this snapshot.</param>
 /// <param name="AppliedAt">When requests began to get it.</param>
 /// <param name="Routes">Number of routes.</param>
 /// <param name="Pools">Number of pools.</param>
 /// <param name="RetiredSnapshots">Replaced snapshots that requests still hold.</param>
+/// <param name="Warnings">What is doubtful in the live document.</param>
 public sealed record Snapshot(
-    string Version, string Source, DateTimeOffset CompiledAt, DateTimeOffset AppliedAt,
-    IReadOnlyList<Listener> Listeners, int Routes, int Pools, int RetiredSnapshots);
+    string Version, string Source, string Actor, DateTimeOffset CompiledAt, DateTimeOffset AppliedAt,
+    IReadOnlyList<Listener> Listeners, int Routes, int Pools, int RetiredSnapshots, IReadOnlyList<ConfigError> Warnings);
 
 /// <summary>A listener that runs.</summary>
 /// <param name="Address">As configured.</param>
@@ -74,7 +76,7 @@ public sealed record RouteList(string Version, int Total, IReadOnlyList<Route> R
 /// <param name="Methods">Empty for any.</param>
 /// <param name="Conditions">Header and query conditions, one line of text each; empty for none.</param>
 /// <param name="Action"><c>pool NAME</c>, <c>redirect STATUS</c> or <c>respond STATUS</c>.</param>
-/// <param name="ShadowedBy">The route that takes every request of this one; null for none.</param>
+/// <param name="ShadowedBy">Why no request reaches it, with the route that takes them; null when one can.</param>
 public sealed record Route(
     string Name, IReadOnlyList<string> Listeners, IReadOnlyList<string> Hosts, string? Path, IReadOnlyList<string> Methods,
     IReadOnlyList<string> Conditions, string Action, string? ShadowedBy);

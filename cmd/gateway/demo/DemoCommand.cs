@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net;
 using Gateway.Command.Commands;
 using Gateway.Config;
+using Gateway.ControlPlane.Apply;
 
 namespace Gateway.Command.Demo;
 
@@ -34,7 +35,8 @@ internal static class DemoCommand
             return ExitCodes.Input;
         }
         // A document that cannot be read has no origins; 'run' below says what is wrong with it.
-        GatewayConfig? config = ConfigReader.ReadJson(System.Text.Encoding.UTF8.GetBytes(text)).Config;
+        GatewayConfig? config = new DocumentReader(Path.GetDirectoryName(Path.GetFullPath(file))!)
+            .Read(new ConfigDocument(System.Text.Encoding.UTF8.GetBytes(text), ConfigDocument.FormatOfFile(file))).Config;
         var origins = new List<DemoOrigin>();
         DirectoryInfo data = Directory.CreateTempSubdirectory("gateway-demo-");
         try

@@ -105,7 +105,8 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         string type = (contentType ?? "").Split(';')[0].Trim().ToLowerInvariant();
         return type switch
         {
-            "" or "application/json" or "text/json" => DocumentFormat.Json,
+            // The form type is what curl --data-binary says of any bytes; a browser cannot misuse it without the token.
+            "" or "application/json" or "text/json" or "application/x-www-form-urlencoded" => DocumentFormat.Json,
             "application/yaml" or "application/x-yaml" or "text/yaml" or "text/x-yaml" => DocumentFormat.Yaml,
             _ => type.EndsWith("+json", StringComparison.Ordinal) ? DocumentFormat.Json : null,
         };

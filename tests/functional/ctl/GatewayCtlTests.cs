@@ -17,11 +17,11 @@ public sealed class GatewayCtlTests
         """;
 
     private const string Snapshot = $$"""
-        { "version": "{{FakeAdmin.Version1}}", "source": "admin", "compiledAt": "2026-11-20T09:00:00.5+00:00", "appliedAt": "2026-11-20T10:00:01+01:00",
+        { "version": "{{FakeAdmin.Version1}}", "source": "admin", "actor": "token", "compiledAt": "2026-11-20T09:00:00.5+00:00", "appliedAt": "2026-11-20T10:00:01+01:00",
           "listeners": [
             { "name": "web", "address": "0.0.0.0:8080", "boundAddress": "0.0.0.0:8080", "tls": false, "connections": 12 },
             { "name": "websecure", "address": "127.0.0.1:0", "boundAddress": "127.0.0.1:40001", "tls": true, "connections": 3 } ],
-          "routes": 5, "pools": 2, "retiredSnapshots": 0 }
+          "routes": 5, "pools": 2, "retiredSnapshots": 0, "warnings": [] }
         """;
 
     private const string History = $$"""
@@ -42,7 +42,7 @@ public sealed class GatewayCtlTests
     private const string Routes = $$"""
         { "version": "{{FakeAdmin.Version1}}", "total": 2, "routes": [
           { "name": "shop", "listeners": ["web", "websecure"], "hosts": ["shop.example.com", "*.shop.example.com"], "path": "prefix /api", "methods": ["GET", "POST"], "conditions": ["header x-beta = 1"], "action": "pool shop" },
-          { "name": "rest", "listeners": ["web"], "hosts": [], "methods": [], "conditions": [], "action": "redirect 301", "shadowedBy": "shop" } ] }
+          { "name": "rest", "listeners": ["web"], "hosts": [], "methods": [], "conditions": [], "action": "redirect 301", "shadowedBy": "every request goes to route 'shop'" } ] }
         """;
 
     private const string Audit = $$"""

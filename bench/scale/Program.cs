@@ -1,0 +1,101 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Runtime.InteropServices;
+using System.Text;
+using System.Text.Json;
+using Gateway.Bench.Scale;
+using Gateway.TestKit;
+
+// From posted bytes to an answered request, on bin/gateway over real sockets: POST /admin/config with all routes of which one has changed,
+// then at once a request to the changed route, which must get the new answer. Writes bench/results/DATE-config-scale.md.
+// Usage: Gateway.Bench.Scale [ROUTES ...]     default: 10000 100000
+
+const int Runs = 12;
+int[] sizes = args.Length > 0 ? [.. args.Select(a => int.Parse(a, CultureInfo.InvariantCulture))] : [10_000, 100_000];
+var rows = new List<Row>();
+await using HttpOrigin origin = await HttpOrigin.StartAsync("scale");
+foreach (int size in sizes) rows.AddRange(await MeasureAsync(size, origin));
+string file = RepositoryRoot.PathOf($"bench/results/{TimeProvider.System.GetUtcNow():yyyy-MM-dd}-config-scale.md");
+await File.WriteAllTextAsync(file, Report(rows));
+Console.WriteLine(Report(rows));
+Console.WriteLine(file);
+return 0;
+
+static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin)
+{
+    var rows = new List<Row>();
+    string first = Encoding.UTF8.GetString(ScaleConfig.Write(1, origin.Address, "start"));
+    await using GatewayProcess gateway = await GatewayProcess.StartAsync(first);
+    using var client = new HttpClient(H2Client.Handler()) { BaseAddress = gateway.Listener(), Timeout = TimeSpan.FromMinutes(1) };
+    await ExpectAsync(client, ScaleConfig.ChangedHost, ScaleConfig.ChangedPath, "start");
+    long small = gateway.Rss;
+    for (int run = 1; run <= Runs; run++)
+    {
+        string answer = $"{routes} routes, run {run}";
+        byte[] document = ScaleConfig.Write(routes, origin.Address, answer);
+        using var content = new ByteArrayContent(document);
+        content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        long start = Stopwatch.GetTimestamp();
+        using HttpResponseMessage response = await gateway.Admin.PostAsync(new Uri("/admin/config", UriKind.Relative), content);
+        string body = await response.Content.ReadAsStringAsync();
+        TimeSpan applied = Stopwatch.GetElapsedTime(start);
+        if (response.StatusCode != HttpStatusCode.OK) throw new InvalidOperationException($"{response.StatusCode}: {body}");
+        await ExpectAsync(client, ScaleConfig.ChangedHost, ScaleConfig.ChangedPath, answer);
+        TimeSpan answered = Stopwatch.GetElapsedTime(start);
+        double own = JsonDocument.Parse(body).RootElement.GetProperty("durationMs").GetDouble();
+        rows.Add(new Row(routes, run, document.Length, own, applied.TotalMilliseconds, answered.TotalMilliseconds, gateway.Rss - small));
+        Console.WriteLine(rows[^1]);
+    }
+    // That all those routes are really there, not only the one that changed.
+    foreach (int i in new[] { 0, routes / 2, routes - 2 })
+    {
+        (string host, string path) = ScaleConfig.RequestOf(i);
+        using HttpRequestMessage request = new(HttpMethod.Get, path);
+        request.Headers.Host = host;
+        using HttpResponseMessage response = await client.SendAsync(request);
+        if (!response.Headers.Contains("x-origin")) throw new InvalidOperationException($"route {i} answered {response.StatusCode}");
+    }
+    return rows;
+}
+
+static async Task ExpectAsync(HttpClient client, string host, string path, string answer)
+{
+    using HttpRequestMessage request = new(HttpMethod.Get, path);
+    request.Headers.Host = host;
+    using HttpResponseMessage response = await client.SendAsync(request);
+    string body = await response.Content.ReadAsStringAsync();
+    if (body != answer) throw new InvalidOperationException($"expected '{answer}', got {response.StatusCode} '{body}'");
+}
+
+static string Report(List<Row> rows)
+{
+    var text = new StringBuilder("# Config scale: from posted bytes to an answered request\n\n");
+    string cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+    long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30;
+    Line($"- machine class: {Environment.ProcessorCount} × {cpu}, {memory} GiB, {RuntimeInformation.OSArchitecture}, {RuntimeInformation.FrameworkDescription}");
+    Line($"- command: `make bench-scale`");
+    Line($"- what: `POST /admin/config` on `bin/gateway` with a document of so many routes, one of them changed, then at once a request to that route.");
+    Line($"  The first apply of a size adds all its routes to a gateway that has just started, so it includes compiling the gateway's own code.");
+    Line($"");
+    Line($"| routes | document | first apply | median of the others | slowest of the others | target | memory for the routes |");
+    Line($"|---|---|---|---|---|---|---|");
+    foreach (IGrouping<int, Row> size in rows.GroupBy(r => r.Routes))
+    {
+        double[] warm = [.. size.Skip(1).Select(r => r.Answered).Order()];
+        string target = size.Key switch { 10_000 => "< 300 ms", 100_000 => "< 2000 ms", _ => "" };
+        Line($"| {size.Key} | {size.Last().Bytes / 1e6:0.0} MB | {size.First().Answered:0} ms | {warm[warm.Length / 2]:0} ms | {warm[^1]:0} ms | {target} | {size.Last().Memory / 1048576.0:0} MiB |");
+    }
+    Line($"");
+    Line($"Raw rows, in ms: what the gateway says it took, the answer to the POST, the answer of the changed route.");
+    Line($"");
+    Line($"| routes | run | gateway | POST answered | request answered | RSS over start, MiB |");
+    Line($"|---|---|---|---|---|---|");
+    foreach (Row row in rows) Line($"| {row.Routes} | {row.Run} | {row.Own:0.0} | {row.Applied:0.0} | {row.Answered:0.0} | {row.Memory / 1048576.0:0} |");
+    return text.ToString();
+
+    void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+}
+
+internal sealed record Row(int Routes, int Run, int Bytes, double Own, double Applied, double Answered, long Memory);
