@@ -1,6 +1,91 @@
+using System.Net;
+using Gateway.DataPlane.Runtime;
+using Microsoft.Extensions.Primitives;
+
 namespace Gateway.DataPlane.Proxy;
 
 /// <summary>One request from its arrival to its recorded outcome, with everything that is reused for the connection's next request.</summary>
 internal sealed class Exchange
 {
+    private IPAddress? _peer;
+    private string _forwardedFor = "";
+    private (string Host, string Scheme) _forwardedOf;
+
+    public Exchange(TimeProvider time)
+    {
+        Deadline = new RequestDeadline(time);
+        Context.Downstream = Downstream;
+    }
+
+    public RequestContext Context { get; } = new();
+    public KestrelDownstream Downstream { get; } = new();
+    public RequestDeadline Deadline { get; }
+
+    /// <summary>The request's fields as they were received, read once.</summary>
+    public HeaderFields Fields { get; } = new();
+
+    /// <summary>The response's head has come: what of the body is still to be sent is under no attempt's time.</summary>
+    public volatile bool HeadersReceived;
+
+    /// <summary>The WebSocket key that was made for the upstream, when the client's protocol has none.</summary>
+    public string? WebSocketKey { get; set; }
+
+    /// <summary>The peer is one of the listener's trusted proxies.</summary>
+    public bool PeerTrusted { get; set; }
+
+    /// <summary>The peer's address as X-Forwarded-For writes it; null when it has none.</summary>
+    public string? PeerText { get; private set; }
+
+    /// <summary>This hop's element of Forwarded (RFC 7239).</summary>
+    public string Forwarded { get; private set; } = "";
+
+    /// <summary>The port that the client asked for: Host's, or the scheme's.</summary>
+    public string ForwardedPort { get; private set; } = "";
+
+    /// <summary>Forgets the request; what is about the connection stays.</summary>
+    public void Reset()
+    {
+        Context.Reset();
+        Fields.Clear();
+        WebSocketKey = null;
+        HeadersReceived = false;
+    }
+
+    /// <summary>Prepares the texts about this hop; they are made anew only when something about it changed.</summary>
+    public void DescribeHop(IPAddress? peer, string host, string scheme)
+    {
+        bool samePeer = ReferenceEquals(peer, _peer) && _forwardedFor.Length != 0;
+        if (!samePeer)
+        {
+            _peer = peer;
+            PeerText = peer is null ? null : (peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer).ToString();
+            _forwardedFor = PeerText is null ? "for=unknown" : PeerText.Contains(':') ? $"for=\"[{PeerText}]\"" : $"for={PeerText}";
+        }
+        if (samePeer && _forwardedOf == (host, scheme)) return;
+        _forwardedOf = (host, scheme);
+        Forwarded = ForwardingHeaders.ForwardedElement(_forwardedFor, host, scheme);
+        ForwardedPort = ForwardingHeaders.PortOf(host, scheme);
+    }
+}
+
+/// <summary>Names and values in arrival order. The arrays are kept between requests.</summary>
+internal sealed class HeaderFields
+{
+    private (string Name, StringValues Values)[] _fields = new (string, StringValues)[32];
+
+    public int Count { get; private set; }
+
+    public ReadOnlySpan<(string Name, StringValues Values)> All => _fields.AsSpan(0, Count);
+
+    public void Add(string name, StringValues values)
+    {
+        if (Count == _fields.Length) Array.Resize(ref _fields, Count * 2);
+        _fields[Count++] = (name, values);
+    }
+
+    public void Clear()
+    {
+        Array.Clear(_fields, 0, Count);
+        Count = 0;
+    }
 }

@@ -1,19 +1,22 @@
 using System.Text;
 using Gateway.DataPlane.Runtime;
 using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Logging;
 
 namespace Gateway.DataPlane.Proxy;
 
 /// <summary>What a listener's Kestrel calls for each request: from there to the recorded outcome.</summary>
-internal sealed class GatewayApplication(ProxyServices services, ListenerState listener) : IHttpApplication<Exchange>
+internal sealed partial class GatewayApplication(ProxyServices services, ListenerState listener) : IHttpApplication<Exchange>
 {
+    private readonly Forwarder _forwarder = new(services);
+
     /// <summary>The server options that the exchange relies on. Limits that it answers itself are the caller's to set with slack.</summary>
     public static void Configure(KestrelServerOptions options)
     {
         options.AddServerHeader = false;
-        options.AllowResponseHeaderCompression = true;
         // Header bytes go through as they are: Latin-1 maps every byte to one character and back.
         options.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
         options.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
@@ -23,12 +26,111 @@ internal sealed class GatewayApplication(ProxyServices services, ListenerState l
         options.AllowHostHeaderOverride = true;
         // The body limit is the route's, so it is counted here.
         options.Limits.MaxRequestBodySize = null;
-        options.Limits.MaxResponseBufferSize = 64 * 1024;
     }
 
-    public Exchange CreateContext(IFeatureCollection contextFeatures) => throw new NotImplementedException($"{services} {listener}");
+    public Exchange CreateContext(IFeatureCollection contextFeatures)
+    {
+        Exchange exchange;
+        if (contextFeatures is IHostContextContainer<Exchange> container) exchange = container.HostContext ??= new Exchange(services.Time);
+        else exchange = new Exchange(services.Time);
+        exchange.Downstream.Attach(contextFeatures);
+        return exchange;
+    }
 
-    public Task ProcessRequestAsync(Exchange context) => throw new NotImplementedException();
+    public async Task ProcessRequestAsync(Exchange context)
+    {
+        RequestContext request = context.Context;
+        request.StartedAt = services.Time.GetTimestamp();
+        GatewaySnapshot snapshot = services.Snapshots.Acquire();
+        request.Snapshot = snapshot;
+        request.SnapshotVersion = snapshot.Version;
+        request.ListenerState = listener;
+        request.Listener = listener.In(snapshot);
+        try
+        {
+            await ServeAsync(context);
+            if (request.Category != ErrorCategory.None) await ErrorResponder.RespondAsync(request);
+            else request.Status = context.Downstream.StatusCode;
+        }
+        catch (Exception e)
+        {
+            await RecoverAsync(context, e);
+        }
+        finally
+        {
+            context.Deadline.End();
+            request.EndedAt = services.Time.GetTimestamp();
+            (request.Route?.State.Metrics ?? services.Metrics.NoRoute).Record(request.Status, (int)request.Category, request.EndedAt - request.StartedAt);
+            if (request.Snapshot is { } held) services.Snapshots.Release(held);
+        }
+    }
 
-    public void DisposeContext(Exchange context, Exception? exception) => throw new NotImplementedException();
+    public void DisposeContext(Exchange context, Exception? exception) => context.Reset();
+
+    private async ValueTask ServeAsync(Exchange exchange)
+    {
+        RequestContext request = exchange.Context;
+        if (!RequestHead.Read(exchange, services.RequestIds)) return;
+        if (request.RawPathAndQuery == "*")
+        {
+            AnswerAsterisk(exchange);
+            return;
+        }
+        request.Route = request.Listener.Routes.Match(new RouteRequest(request));
+        if (request.Route is not { } route)
+        {
+            request.Fail(ErrorCategory.NoRoute, "No route matches the request.");
+            return;
+        }
+        long limit = route.MaxBodyBytes ?? request.Listener.MaxBodyBytes;
+        if (limit != 0 && exchange.Downstream.RequestHeaders.ContentLength > limit)
+        {
+            request.Fail(ErrorCategory.RequestTooLarge, "The request body is larger than the route accepts.");
+            return;
+        }
+        foreach (IRequestFilter filter in route.Filters)
+        {
+            if (await filter.OnRequestAsync(request)) return;
+        }
+        await _forwarder.ForwardAsync(exchange, route, limit);
+    }
+
+    // "OPTIONS *" asks about the server itself, not about anything behind it (RFC 9110 section 9.3.7).
+    private static void AnswerAsterisk(Exchange exchange)
+    {
+        if (exchange.Downstream.Method == "OPTIONS")
+        {
+            exchange.Downstream.StatusCode = 200;
+            exchange.Downstream.ResponseHeaders.ContentLength = 0;
+            return;
+        }
+        exchange.Context.Fail(ErrorCategory.BadRequest, "Only OPTIONS has the target *.");
+    }
+
+    private async ValueTask RecoverAsync(Exchange exchange, Exception error)
+    {
+        RequestContext request = exchange.Context;
+        if (exchange.Downstream.Aborted.IsCancellationRequested)
+        {
+            request.Category = ErrorCategory.ClientClosed;
+        }
+        else
+        {
+            LogInternal(services.Log, error, request.RequestId, request.Route?.Name ?? "");
+            request.Category = ErrorCategory.Internal;
+        }
+        request.Detail = null;
+        request.FailStatus = 0;
+        try
+        {
+            await ErrorResponder.RespondAsync(request);
+        }
+        catch (Exception e) when (e is IOException or InvalidOperationException or OperationCanceledException)
+        {
+            exchange.Downstream.Abort("internal");
+        }
+    }
+
+    [LoggerMessage(1001, LogLevel.Error, "request {RequestId} on route '{Route}' failed for a reason of the gateway's own")]
+    private static partial void LogInternal(ILogger logger, Exception error, string requestId, string route);
 }

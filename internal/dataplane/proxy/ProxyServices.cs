@@ -1,12 +1,15 @@
+using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Runtime;
 using Microsoft.Extensions.Logging;
 
 namespace Gateway.DataPlane.Proxy;
 
 /// <summary>What all listeners' applications share.</summary>
-internal sealed class ProxyServices(SnapshotStore snapshots, TimeProvider time, ILoggerFactory loggers)
+internal sealed class ProxyServices(SnapshotStore snapshots, GatewayMetrics metrics, TimeProvider time, ILoggerFactory loggers)
 {
     public SnapshotStore Snapshots { get; } = snapshots;
+    public GatewayMetrics Metrics { get; } = metrics;
     public TimeProvider Time { get; } = time;
     public ILogger Log { get; } = loggers.CreateLogger("Gateway.Proxy");
+    public RequestIdSource RequestIds { get; } = new();
 }

@@ -27,6 +27,9 @@ internal interface IDownstream
 
     PipeReader RequestBody { get; }
 
+    /// <summary>What the client wants to speak in place of HTTP: the Upgrade field of HTTP/1.1 or the :protocol of an extended CONNECT. Null for a plain request.</summary>
+    string? UpgradeProtocol { get; }
+
     /// <summary>The client is gone: it closed the connection or reset the stream.</summary>
     CancellationToken Aborted { get; }
 
@@ -40,6 +43,15 @@ internal interface IDownstream
 
     /// <summary>Fixes status and headers. They go out with the first flush.</summary>
     ValueTask StartResponseAsync();
+
+    /// <summary>Whether trailers can follow the body without the application writing the framing itself.</summary>
+    bool HasTrailers { get; }
+
+    /// <summary>A trailer for the end of the body; only with <see cref="HasTrailers"/>.</summary>
+    void AddTrailer(string name, string value);
+
+    /// <summary>Answers 101, or 200 to an extended CONNECT, with the response headers set so far; from then on the connection is the stream.</summary>
+    ValueTask<Stream> UpgradeAsync();
 
     /// <summary>Cuts the response off in a way that the client cannot take for its end: RST_STREAM, or the connection closed.</summary>
     void Abort(string reason);

@@ -1,0 +1,81 @@
+using System.IO.Pipelines;
+using System.Net;
+using Gateway.DataPlane.Runtime;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>A client behind Kestrel, through its features. One per connection (HTTP/2: per stream slot), attached anew to each request.</summary>
+internal sealed class KestrelDownstream : IDownstream
+{
+    // RFC 9113 section 7: what an intermediary says when the other side failed.
+    private const int Http2InternalError = 0x2;
+
+    private IFeatureCollection _features = null!;
+    private IHttpRequestFeature _request = null!;
+    private IHttpResponseFeature _response = null!;
+    private IHttpResponseBodyFeature _body = null!;
+    private IHttpRequestLifetimeFeature _lifetime = null!;
+
+    public void Attach(IFeatureCollection features)
+    {
+        _features = features;
+        _request = features.Get<IHttpRequestFeature>()!;
+        _response = features.Get<IHttpResponseFeature>()!;
+        _body = features.Get<IHttpResponseBodyFeature>()!;
+        _lifetime = features.Get<IHttpRequestLifetimeFeature>()!;
+        UpgradeProtocol = FindUpgrade();
+    }
+
+    public string Protocol => _request.Protocol;
+    public string Method => _request.Method;
+    public string Scheme => _request.Scheme;
+    public string RawTarget => _request.RawTarget;
+    public IHeaderDictionary RequestHeaders => _request.Headers;
+    public bool HasRequestBody => _features.Get<IHttpRequestBodyDetectionFeature>()!.CanHaveBody;
+    public PipeReader RequestBody => _features.Get<IRequestBodyPipeFeature>()!.Reader;
+    public string? UpgradeProtocol { get; private set; }
+    public CancellationToken Aborted => _lifetime.RequestAborted;
+    public IPAddress? Peer => _features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
+
+    public int StatusCode
+    {
+        get => _response.StatusCode;
+        set => _response.StatusCode = value;
+    }
+
+    public IHeaderDictionary ResponseHeaders => _response.Headers;
+    public bool ResponseStarted => _response.HasStarted;
+    public PipeWriter ResponseBody => _body.Writer;
+    public bool HasTrailers => _features.Get<IHttpResponseTrailersFeature>() is not null;
+
+    public void AddTrailer(string name, string value)
+    {
+        IHeaderDictionary trailers = _features.Get<IHttpResponseTrailersFeature>()!.Trailers;
+        trailers.Append(name, value);
+    }
+
+    public ValueTask StartResponseAsync() => new(_body.StartAsync());
+
+    public ValueTask<Stream> UpgradeAsync() => IsHttp2
+        ? _features.Get<IHttpExtendedConnectFeature>()!.AcceptAsync()
+        : new ValueTask<Stream>(_features.Get<IHttpUpgradeFeature>()!.UpgradeAsync());
+
+    public void Abort(string reason)
+    {
+        if (_features.Get<IHttpResetFeature>() is { } stream) stream.Reset(Http2InternalError);
+        else _lifetime.Abort();
+    }
+
+    private bool IsHttp2 => _request.Protocol == "HTTP/2";
+
+    private string? FindUpgrade()
+    {
+        if (IsHttp2) return _features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true } connect ? connect.Protocol : null;
+        string? token = _request.Headers.Upgrade;
+        // A client that may speak HTTP/2 is not asked twice: h2c upgrades are answered in HTTP/1.1 (RFC 9113 section 3.1 dropped them).
+        if (string.IsNullOrEmpty(token) || token.StartsWith("h2c", StringComparison.OrdinalIgnoreCase)) return null;
+        return _features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } ? token : null;
+    }
+}

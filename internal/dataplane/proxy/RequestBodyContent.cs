@@ -1,0 +1,144 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using Gateway.DataPlane.Runtime;
+using Microsoft.AspNetCore.Http;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>
+/// The client's body as the upstream request's content: read from the client's pipe only as fast as the upstream takes it. Over HTTP/2 it
+/// goes on while the response already comes. Ends with <see cref="StopAsync"/>, after which nothing of it touches the client any more.
+/// </summary>
+internal sealed class RequestBodyContent : HttpContent
+{
+    private readonly Exchange _exchange;
+    private readonly PipeReader _reader;
+    private readonly long? _length;
+    private readonly long _limit;
+    private readonly TimeSpan _attemptTimeout;
+    private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _state;
+
+    private const int Idle = 0, Running = 1, Closed = 2;
+
+    /// <param name="length">As the client declared it; null when it is unknown.</param>
+    /// <param name="limit">Bytes; 0 for no limit.</param>
+    public RequestBodyContent(Exchange exchange, long? length, long limit, TimeSpan attemptTimeout)
+    {
+        _exchange = exchange;
+        _reader = exchange.Downstream.RequestBody;
+        _length = length;
+        _limit = limit;
+        _attemptTimeout = attemptTimeout;
+        if (length is not null) Headers.ContentLength = length;
+    }
+
+    /// <summary>The whole body has gone upstream.</summary>
+    public bool IsComplete { get; private set; }
+
+    /// <summary>Why the body ended early on the client's side; None when it did not.</summary>
+    public ErrorCategory Failure { get; private set; }
+    public string? FailureDetail { get; private set; }
+
+    protected override bool TryComputeLength(out long length)
+    {
+        length = _length ?? 0;
+        return _length is not null;
+    }
+
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
+        SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
+    {
+        // Read once: a second try of the handler's would send what is left of it as if it were all.
+        if (Interlocked.CompareExchange(ref _state, Running, Idle) != Idle) throw new IOException("The request body cannot be sent again.");
+        try
+        {
+            await CopyAsync(stream, cancellationToken);
+            IsComplete = true;
+        }
+        finally
+        {
+            _done.SetResult();
+        }
+    }
+
+    /// <summary>Waits until the copying has ended; the caller has cancelled it before.</summary>
+    public Task StopAsync() => Interlocked.CompareExchange(ref _state, Closed, Idle) == Idle ? Task.CompletedTask : _done.Task;
+
+    private async Task CopyAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        RequestDeadline deadline = _exchange.Deadline;
+        // While the client sends, the upstream has no reason to answer: its time starts with the last byte.
+        deadline.EndAttempt();
+        long sent = 0;
+        while (true)
+        {
+            if (!_reader.TryRead(out ReadResult read))
+            {
+                await stream.FlushAsync(cancellationToken);
+                deadline.WaitFor(Party.Client);
+                read = await ReadAsync(cancellationToken);
+                deadline.WaitFor(Party.Upstream);
+            }
+            deadline.Moved();
+            ReadOnlySequence<byte> buffer = read.Buffer;
+            try
+            {
+                if (_limit != 0 && sent + buffer.Length > _limit) Refuse(ErrorCategory.RequestTooLarge, "The request body is larger than the route accepts.");
+                foreach (ReadOnlyMemory<byte> segment in buffer)
+                {
+                    await stream.WriteAsync(segment, cancellationToken);
+                    sent += segment.Length;
+                    deadline.Moved();
+                }
+            }
+            finally
+            {
+                _reader.AdvanceTo(buffer.End);
+            }
+            _exchange.Context.RequestBytes = sent;
+            if (read.IsCompleted) break;
+            if (read.IsCanceled) Refuse(ErrorCategory.ClientClosed, "The client closed the request.");
+        }
+        if (!_exchange.HeadersReceived) deadline.BeginAttempt(_attemptTimeout);
+    }
+
+    private async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _reader.ReadAsync(cancellationToken);
+        }
+        catch (BadHttpRequestException e)
+        {
+            Failure = e.StatusCode switch
+            {
+                408 => ErrorCategory.RequestTimeoutClient,
+                413 => ErrorCategory.RequestTooLarge,
+                _ => ErrorCategory.BadRequest,
+            };
+            FailureDetail = Failure switch
+            {
+                ErrorCategory.RequestTimeoutClient => "The request body came too slowly.",
+                ErrorCategory.RequestTooLarge => "The request body is larger than the listener accepts.",
+                _ => "The request body is malformed.",
+            };
+            throw;
+        }
+        catch (Exception e) when (e is IOException or Microsoft.AspNetCore.Connections.ConnectionAbortedException && !cancellationToken.IsCancellationRequested)
+        {
+            Failure = ErrorCategory.ClientClosed;
+            throw;
+        }
+    }
+
+    private void Refuse(ErrorCategory category, string detail)
+    {
+        Failure = category;
+        FailureDetail = detail;
+        throw new IOException(detail);
+    }
+}

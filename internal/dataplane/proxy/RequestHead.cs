@@ -1,0 +1,114 @@
+using System.Net;
+using Gateway.DataPlane.Runtime;
+using Microsoft.Extensions.Primitives;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>
+/// Reads and checks a request's head before anything is decided on it: the limits of the listener, and what the server below lets pass
+/// although two readers of it could disagree on where the request ends or what it asks for.
+/// </summary>
+internal static class RequestHead
+{
+    /// <summary>False: refused, and the context says why.</summary>
+    public static bool Read(Exchange exchange, RequestIdSource ids)
+    {
+        RequestContext context = exchange.Context;
+        KestrelDownstream client = exchange.Downstream;
+        ListenerModel listener = context.Listener;
+
+        int bytes = 0;
+        int count = 0;
+        foreach (KeyValuePair<string, StringValues> field in client.RequestHeaders)
+        {
+            exchange.Fields.Add(field.Key, field.Value);
+            count += field.Value.Count;
+            // As HTTP/1.1 writes a field: "name: value" and a line end, once for each value.
+            foreach (string? value in field.Value) bytes += field.Key.Length + value!.Length + 4;
+        }
+
+        context.RequestId = ids.Choose(Single(client.RequestHeaders["X-Request-Id"]));
+        context.IsGrpc = client.RequestHeaders.ContentType.ToString().StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+        context.IsUpgrade = client.UpgradeProtocol is not null;
+        context.Host = client.RequestHeaders.Host.ToString();
+        context.Peer = client.Peer;
+        exchange.PeerTrusted = IsTrusted(context.Peer, listener.TrustedProxies);
+        exchange.DescribeHop(context.Peer, context.Host, client.Scheme);
+
+        if (client.RawTarget.Length > listener.MaxUrlBytes)
+            return Refuse(context, ErrorCategory.UriTooLong, "The request target is longer than the listener accepts.");
+        if (count > listener.MaxHeaderCount)
+            return Refuse(context, ErrorCategory.HeadersTooLarge, "The request has more header fields than the listener accepts.");
+        if (bytes > listener.MaxHeaderBytes)
+            return Refuse(context, ErrorCategory.HeadersTooLarge, "The request's header fields are larger than the listener accepts.");
+        return ReadMethod(context, client) && ReadTarget(context, client) && CheckFraming(context, client);
+    }
+
+    private static bool ReadMethod(RequestContext context, KestrelDownstream client)
+    {
+        string method = client.Method;
+        if (method == "CONNECT")
+        {
+            if (client.UpgradeProtocol is not null) return true;
+            context.Fail(ErrorCategory.BadRequest, "CONNECT is not served here.", status: 501);
+            return false;
+        }
+        // Methods compare with case, but the upstream's client writes a known one as registered: "get" would arrive as GET.
+        if (HttpMethod.Parse(method).Method == method) return true;
+        context.Fail(ErrorCategory.BadRequest, "The method differs from a registered one by case only.", status: 501);
+        return false;
+    }
+
+    private static bool ReadTarget(RequestContext context, KestrelDownstream client)
+    {
+        string target = client.RawTarget;
+        if (target.AsSpan().ContainsAnyExceptInRange('!', '~'))
+            return Refuse(context, ErrorCategory.BadRequest, "The request target has characters that must be percent-encoded.");
+        if (!target.StartsWith('/') && target != "*")
+        {
+            int authority = target.IndexOf("://", StringComparison.Ordinal);
+            if (authority <= 0) return Refuse(context, ErrorCategory.BadRequest, "The request target has no form that is served here.");
+            int path = target.AsSpan(authority + 3).IndexOfAny('/', '?');
+            target = path < 0 ? "/" : target[(authority + 3 + path)..];
+            if (target[0] == '?') target = "/" + target;
+        }
+        if (target.Contains('#')) return Refuse(context, ErrorCategory.BadRequest, "The request target has a fragment.");
+        int query = target.IndexOf('?');
+        context.RawPathAndQuery = target;
+        context.RawPathLength = query < 0 ? target.Length : query;
+        return true;
+    }
+
+    private static bool CheckFraming(RequestContext context, KestrelDownstream client)
+    {
+        Microsoft.AspNetCore.Http.IHeaderDictionary headers = client.RequestHeaders;
+        if (headers.Host.Count > 1) return Refuse(context, ErrorCategory.BadRequest, "The request has several Host fields.");
+        if (headers.TransferEncoding.Count == 0) return true;
+        // Kestrel reads such a message by its chunks and puts the length aside under another name. What is in front of it may have gone
+        // by the length (RFC 9112 section 6.1: possible smuggling).
+        if (headers.ContentLength is not null || headers.ContainsKey("X-Content-Length"))
+            return Refuse(context, ErrorCategory.BadRequest, "The request has both Content-Length and Transfer-Encoding.");
+        if (headers.TransferEncoding.Count > 1 || !headers.TransferEncoding.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase))
+            return Refuse(context, ErrorCategory.BadRequest, "The only transfer coding accepted is chunked.");
+        return client.Protocol != "HTTP/1.0" || Refuse(context, ErrorCategory.BadRequest, "HTTP/1.0 has no transfer codings.");
+    }
+
+    private static string? Single(StringValues values) => values.Count == 1 ? values[0] : null;
+
+    private static bool IsTrusted(IPAddress? peer, IPNetwork[] trusted)
+    {
+        if (trusted.Length == 0 || peer is null) return false;
+        if (peer.IsIPv4MappedToIPv6) peer = peer.MapToIPv4();
+        foreach (IPNetwork network in trusted)
+        {
+            if (network.Contains(peer)) return true;
+        }
+        return false;
+    }
+
+    private static bool Refuse(RequestContext context, ErrorCategory category, string detail)
+    {
+        context.Fail(category, detail);
+        return false;
+    }
+}

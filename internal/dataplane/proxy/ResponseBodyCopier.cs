@@ -1,0 +1,117 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>How a response body ended.</summary>
+internal enum CopyOutcome : byte
+{
+    Complete,
+    ClientGone,
+}
+
+/// <summary>
+/// Moves a response body to the client as it comes: nothing is held back while the upstream pauses, several pieces that are already there
+/// go out in one flush, and the upstream is read only as fast as the client takes. While waiting it holds no buffer.
+/// </summary>
+internal static class ResponseBodyCopier
+{
+    private const int SmallRead = 4096;
+    // From here on a larger read saves no more calls (measured on loopback: 64 KB is within 2 % of 256 KB).
+    private const int LargeRead = 64 * 1024;
+    private const int FlushAt = 64 * 1024;
+
+    // "FFFF" CR LF before a chunk's data, CR LF after it. Leading zeros are legal in a chunk size (RFC 9112 section 7.1).
+    private const int ChunkHead = 6, ChunkTail = 2;
+    private const int LargestChunk = 0xFFFF;
+
+    /// <param name="chunked">Write the chunk framing too: the application, not the server, has chosen it.</param>
+    public static async ValueTask<CopyOutcome> CopyAsync(Stream source, Exchange exchange, bool chunked)
+    {
+        PipeWriter writer = exchange.Downstream.ResponseBody;
+        RequestDeadline deadline = exchange.Deadline;
+        CancellationToken cancellation = deadline.Token;
+        int size = SmallRead;
+        // On HTTP/2 the head is left to the first flush: a response that turns out to be empty is then one frame that ends the stream,
+        // as gRPC's trailers-only form must be. On HTTP/1.1, what is written before the start would be copied once more.
+        if (exchange.Downstream.Protocol != "HTTP/2") await exchange.Downstream.StartResponseAsync();
+        bool unflushed = true;
+        int pending = 0;
+        while (true)
+        {
+            ValueTask<int> ready = source.ReadAsync(Memory<byte>.Empty, cancellation);
+            if (!ready.IsCompleted && unflushed)
+            {
+                if (!await FlushAsync(writer, deadline)) return Abandon(ready);
+                unflushed = false;
+                pending = 0;
+            }
+            await ready;
+
+            int read = await ReadIntoAsync(source, writer, size, chunked, cancellation);
+            if (read == 0)
+            {
+                // Kestrel does not flush what is left of a body of known length.
+                if (pending != 0 && !await FlushAsync(writer, deadline)) return CopyOutcome.ClientGone;
+                return CopyOutcome.Complete;
+            }
+            deadline.Moved();
+            exchange.Context.ResponseBytes += read;
+            unflushed = true;
+            pending += read;
+            if (read >= size - ChunkHead - ChunkTail) size = LargeRead;
+            if (pending < FlushAt) continue;
+            if (!await FlushAsync(writer, deadline)) return CopyOutcome.ClientGone;
+            unflushed = false;
+            pending = 0;
+        }
+    }
+
+    private static async ValueTask<int> ReadIntoAsync(Stream source, PipeWriter writer, int size, bool chunked, CancellationToken cancellation)
+    {
+        Memory<byte> memory = writer.GetMemory(size);
+        if (!chunked)
+        {
+            int n = await source.ReadAsync(memory, cancellation);
+            writer.Advance(n);
+            return n;
+        }
+        int room = Math.Min(memory.Length - ChunkHead - ChunkTail, LargestChunk);
+        int read = await source.ReadAsync(memory.Slice(ChunkHead, room), cancellation);
+        if (read == 0)
+        {
+            writer.Advance(0);
+            return 0;
+        }
+        Span<byte> chunk = memory.Span;
+        read.TryFormat(chunk, out _, "X4");
+        "\r\n"u8.CopyTo(chunk[4..]);
+        "\r\n"u8.CopyTo(chunk[(ChunkHead + read)..]);
+        writer.Advance(ChunkHead + read + ChunkTail);
+        return read;
+    }
+
+    private static async ValueTask<bool> FlushAsync(PipeWriter writer, RequestDeadline deadline)
+    {
+        ValueTask<FlushResult> flush = writer.FlushAsync(deadline.Token);
+        FlushResult result;
+        if (flush.IsCompletedSuccessfully) result = flush.GetAwaiter().GetResult();
+        else
+        {
+            deadline.WaitFor(Party.Client);
+            result = await flush;
+            deadline.WaitFor(Party.Upstream);
+        }
+        deadline.Token.ThrowIfCancellationRequested();
+        deadline.Moved();
+        return !result.IsCompleted && !result.IsCanceled;
+    }
+
+    // The pending read belongs to the source, which is disposed of next: its failure is expected, and observed here.
+    private static CopyOutcome Abandon(ValueTask<int> read)
+    {
+        _ = read.AsTask().ContinueWith(static t => _ = t.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        return CopyOutcome.ClientGone;
+    }
+}

@@ -1,0 +1,191 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Gateway.Config;
+using Gateway.Core.Pool;
+using Gateway.Core.Router;
+using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Policy;
+using Gateway.DataPlane.Proxy;
+using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.DataPlane.Tests.Proxy;
+
+/// <summary>What a test wants of the one route, pool and listener that it forwards through.</summary>
+internal sealed record ProxyOptions
+{
+    public UpstreamProtocol Protocol { get; init; } = UpstreamProtocol.Http1;
+    public UpstreamTls? Tls { get; init; }
+    public TimeSpan Request { get; init; } = Timeout.InfiniteTimeSpan;
+    public TimeSpan Attempt { get; init; } = Timeout.InfiniteTimeSpan;
+    public TimeSpan Idle { get; init; } = Timeout.InfiniteTimeSpan;
+    public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(5);
+    public int MaxConnections { get; init; }
+    public long BodyBytes { get; init; }
+    public long? RouteBodyBytes { get; init; }
+    public int UrlBytes { get; init; } = 8192;
+    public int HeaderCount { get; init; } = 100;
+    public int HeaderBytes { get; init; } = 65536;
+    public string[] TrustedProxies { get; init; } = [];
+    public int[] Weights { get; init; } = [1];
+    public RouteConfig? Route { get; init; }
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}
+
+/// <summary>The request application under a Kestrel of its own, with one hand-made snapshot: real sockets, nothing of the server around it.</summary>
+internal sealed class ProxyHost : IAsyncDisposable
+{
+    private readonly KestrelServer _http1;
+    private readonly KestrelServer _http2;
+
+    private ProxyHost(KestrelServer http1, KestrelServer http2)
+    {
+        _http1 = http1;
+        _http2 = http2;
+    }
+
+    public Uri Address { get; private set; } = null!;
+
+    /// <summary>The same, for HTTP/2 by prior knowledge.</summary>
+    public Uri Http2Address { get; private set; } = null!;
+
+    public SnapshotStore Snapshots { get; } = new();
+    public EndpointModel[] Endpoints { get; private set; } = [];
+    public LogSink Log { get; } = new();
+    public GatewayMetrics Metrics { get; } = new([.. Enum.GetValues<ErrorCategory>().Select(static c => ErrorCategories.Of(c).Label)]);
+
+    /// <summary>Requests and tunnels on the endpoints now.</summary>
+    public int InFlight => Endpoints.Sum(static e => e.State.Load.InFlight);
+
+    public int UpstreamInFlight => Endpoints.Sum(static e => e.Upstream.Load.InFlight);
+
+    public static Task<ProxyHost> StartAsync(string address, ProxyOptions? options = null) => StartAsync([address], options);
+
+    public static async Task<ProxyHost> StartAsync(string[] addresses, ProxyOptions? options = null)
+    {
+        options ??= new ProxyOptions();
+        var log = new LogSink();
+        KestrelServer http1 = Server(HttpProtocols.Http1, log), http2 = Server(HttpProtocols.Http2, log);
+        var host = new ProxyHost(http1, http2);
+        var services = new ProxyServices(host.Snapshots, host.Metrics, options.Time, new OneLogger(host.Log));
+        var state = new ListenerState("test") { Slot = 0 };
+        host.Publish(addresses, options, state);
+        await http1.StartAsync(new GatewayApplication(services, state), CancellationToken.None);
+        await http2.StartAsync(new GatewayApplication(services, state), CancellationToken.None);
+        host.Address = AddressOf(http1);
+        host.Http2Address = AddressOf(http2);
+        return host;
+    }
+
+    private void Publish(string[] addresses, ProxyOptions options, ListenerState listener)
+    {
+        Endpoints = [.. addresses.Select((address, i) => new EndpointModel
+        {
+            Address = address,
+            Weight = options.Weights[Math.Min(i, options.Weights.Length - 1)],
+            State = new EndpointState("pool", address),
+            Upstream = UpstreamFactory.Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, TimeSpan.FromSeconds(90), TimeSpan.Zero,
+                options.Tls ?? (options.Protocol == UpstreamProtocol.Https ? UpstreamTls.Default : null))),
+        })];
+        var pool = new PoolModel
+        {
+            Name = "pool",
+            Protocol = options.Protocol,
+            Policy = LoadBalancingPolicy.RoundRobin,
+            Endpoints = Endpoints,
+            Balancer = new FirstWithWeight([.. Endpoints.Select(static e => e.Weight)]),
+            State = new PoolState("pool", new PoolMetrics("pool")),
+        };
+        List<ConfigError> errors = [];
+        var route = new RouteModel
+        {
+            Name = "route",
+            Pool = pool,
+            Filters = options.Route is null ? [] : BuiltInFeatures.Compile(options.Route, "routes[0]", errors),
+            MaxBodyBytes = options.RouteBodyBytes,
+            RequestTimeout = options.Request,
+            AttemptTimeout = options.Attempt,
+            IdleTimeout = options.Idle,
+            State = new RouteState("route", new RouteMetrics("route")),
+        };
+        Xunit.Assert.Empty(errors);
+        var config = new ListenerConfig { Name = "test", Address = "127.0.0.1:0" };
+        var model = new ListenerModel
+        {
+            Name = "test",
+            Config = config,
+            EndPoint = new IPEndPoint(IPAddress.Loopback, 0),
+            State = listener,
+            Tls = null,
+            Routes = RouteTable<RouteModel>.Compile([new RouteRule<RouteModel>("route", route) { PathKind = PathKind.Any }, new RouteRule<RouteModel>("none", route) { Hosts = ["only.this.host"] }]),
+            TrustedProxies = [.. options.TrustedProxies.Select(IPNetwork.Parse)],
+            MaxUrlBytes = options.UrlBytes,
+            MaxHeaderCount = options.HeaderCount,
+            MaxHeaderBytes = options.HeaderBytes,
+            MaxBodyBytes = options.BodyBytes,
+        };
+        Snapshots.Publish(new GatewaySnapshot("test") { Listeners = [model], ListenersBySlot = [model], Pools = [pool] });
+    }
+
+    private static KestrelServer Server(HttpProtocols protocols, LogSink log)
+    {
+        var options = new KestrelServerOptions();
+        GatewayApplication.Configure(options);
+        options.Limits.MaxRequestLineSize = 128 * 1024;
+        options.Limits.MaxRequestHeadersTotalSize = 256 * 1024;
+        options.Limits.MaxRequestHeaderCount = 2000;
+        options.Limits.MinRequestBodyDataRate = null;
+        options.Limits.MinResponseDataRate = null;
+        options.Limits.Http2.MaxRequestHeaderFieldSize = 256 * 1024;
+        options.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
+        return new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), new OneLogger(log));
+    }
+
+    private static Uri AddressOf(KestrelServer server) => new(server.Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+
+    public async ValueTask DisposeAsync()
+    {
+        var now = new CancellationToken(canceled: true);
+        await _http1.StopAsync(now);
+        await _http2.StopAsync(now);
+        _http1.Dispose();
+        _http2.Dispose();
+        foreach (EndpointModel endpoint in Endpoints) endpoint.Upstream.Dispose();
+    }
+
+    private sealed class FirstWithWeight(int[] weights) : Balancer
+    {
+        public override int Pick(ulong excluded) => Array.FindIndex(weights, static w => w > 0);
+    }
+
+    private sealed class OneLogger(LogSink sink) : ILoggerFactory
+    {
+        public ILogger CreateLogger(string categoryName) => sink;
+        public void AddProvider(ILoggerProvider provider) { }
+        public void Dispose() { }
+    }
+}
+
+internal sealed class LogSink : ILogger
+{
+    private readonly ConcurrentQueue<(LogLevel Level, string Text, Exception? Error)> _entries = new();
+
+    public IReadOnlyList<(LogLevel Level, string Text, Exception? Error)> Entries => [.. _entries];
+
+    /// <summary>Entries that say that something of the gateway's own went wrong.</summary>
+    public IReadOnlyList<string> Errors => [.. _entries.Where(static e => e.Level >= LogLevel.Error).Select(static e => $"{e.Text} {e.Error}")];
+
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Debug;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+        _entries.Enqueue((logLevel, formatter(state, exception), exception));
+}
