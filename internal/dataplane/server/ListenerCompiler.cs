@@ -45,7 +45,7 @@ internal sealed class ListenerCompiler(string baseDirectory, StateRegistry regis
             // A single address is a network of one.
             if (IPAddress.TryParse(proxies[i], out IPAddress? one)) networks[i] = new IPNetwork(one, one.GetAddressBytes().Length * 8);
             else if (!IPNetwork.TryParse(proxies[i], out networks[i]))
-                errors.Add(new ConfigError($"{path}.trustedProxies[{i}]", ConfigErrorCodes.InvalidValue, $"'{proxies[i]}' is no network; write one as 10.0.0.0/8 or fd00::/8, with no bit set after the prefix"));
+                errors.Add(new ConfigError($"{path}.trustedProxies[{i}]", ConfigErrorCodes.InvalidValue, $"'{proxies[i]}' is no network; write one as 10.0.0.0/8 or fd00::/8, or a single address"));
         }
         return networks;
     }

@@ -116,7 +116,7 @@ internal sealed class ListenerServer
         {
             // Once per burst would be nicer; once per power of two is bounded and needs no clock.
             if (long.IsPow2(Listener.Connections.Refused)) ServerLog.ConnectionLimitReached(_logger, Listener.Name, Listener.Connections.Open);
-            context.Abort(new ConnectionAbortedException("The listener's connection limit is reached."));
+            // To return is to close.
             _connections.Left();
             return;
         }

@@ -7,11 +7,3 @@ namespace Gateway.DataPlane.Server;
 /// <param name="ApplicationOf">The application for a listener; one per running server.</param>
 internal sealed record ServerParts(
     Func<ListenerState, ListenerApplication> ApplicationOf, KestrelServices KestrelServices, TimeProvider Time, ILogger Logger);
-
-/// <summary>Kestrel asks its options for services only when TLS is set up, and then for loggers: a container would cost start-up time for one answer.</summary>
-internal sealed class KestrelServices(ILoggerFactory loggers) : IServiceProvider
-{
-    public ILoggerFactory Loggers => loggers;
-
-    public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? loggers : null;
-}

@@ -61,12 +61,18 @@ internal static class CertificateFiles
         }
         catch (Exception unfit) when (unfit is CryptographicException or ArgumentException)
         {
-            bool mismatch = unfit.Message.Contains("match", StringComparison.OrdinalIgnoreCase);
-            failure = new Failure(mismatch, ConfigErrorCodes.InvalidCertificate, mismatch
-                ? $"{key.KeyPath} is not the key of the first certificate in {key.CertPath}; the leaf must come first, and the key be its own"
-                : $"{key.CertPath} with {key.KeyPath} cannot be read: {unfit.Message}");
+            failure = Explain(key, keyPem, unfit);
             return false;
         }
+    }
+
+    private static Failure Explain(CertificateKey key, string keyPem, Exception unfit)
+    {
+        if (!unfit.Message.Contains("match", StringComparison.OrdinalIgnoreCase))
+            return new Failure(false, ConfigErrorCodes.InvalidCertificate, $"{key.CertPath} with {key.KeyPath} cannot be read: {unfit.Message}");
+        // .NET does not tell a wrong password from a wrong key.
+        string password = keyPem.Contains("ENCRYPTED PRIVATE KEY", StringComparison.Ordinal) ? "keyPassword is not its password, or it" : "it";
+        return new Failure(true, ConfigErrorCodes.InvalidCertificate, $"{key.KeyPath} cannot be used: {password} is not the key of the first certificate in {key.CertPath}; the leaf must come first, and the key be its own");
     }
 
     private static string? WhatIsWrongWithKey(string pem, CertificateKey key)

@@ -124,11 +124,10 @@ public sealed class ListenerTests
                 }
             }
         }))];
-        for (int i = 0; i < 200; i++)
+        for (int i = 0; i < 200 || Volatile.Read(ref served) < 200; i++)
             await running.ApplyAsync(RunningHost.Listener() with { Limits = new() { IdleTimeout = TimeSpan.FromSeconds(60 + (i % 2)) } });
         await done.CancelAsync();
         await Eventually.Within("all clients end without a failure", Task.WhenAll(clients));
-        Assert.True(served > 200, $"only {served} requests were served meanwhile");
     }
 
     [Fact]

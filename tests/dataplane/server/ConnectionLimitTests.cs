@@ -1,0 +1,64 @@
+using Gateway.Config;
+using Gateway.TestKit;
+using Xunit;
+
+namespace Gateway.DataPlane.Tests.Server;
+
+public sealed class ConnectionLimitTests
+{
+    [Theory]
+    [InlineData(2, 0)]
+    [InlineData(0, 2)]
+    public async Task ConnectionBeyondTheLimit_IsClosedAtOnce_AndThoseAtTheLimitAreServed(int connections, int perAddress)
+    {
+        await using RunningHost running = new();
+        await running.ApplyAsync(Limited(connections, perAddress));
+        await using RawHttpClient first = await running.ConnectAsync();
+        RawHttpClient second = await running.ConnectAsync();
+        Assert.Equal(200, (await first.RequestAsync(Requests.Get)).Status);
+        Assert.Equal(200, (await second.RequestAsync(Requests.Get)).Status);
+        Assert.Equal(2, running.Status().Connections);
+
+        await using (RawHttpClient third = await running.ConnectAsync()) Assert.Equal("", (await third.ReadEndAsync()).Remainder);
+
+        await second.DisposeAsync();
+        await Eventually.Until("the second connection is counted out", () => running.Status().Connections == 1);
+        await using RawHttpClient fourth = await running.ConnectAsync();
+        Assert.Equal(200, (await fourth.RequestAsync(Requests.Get)).Status);
+    }
+
+    [Fact]
+    public async Task LimitThatChanges_AppliesToTheNextConnection_OnTheSameServer()
+    {
+        await using RunningHost running = new();
+        await running.ApplyAsync(Limited(1, 0));
+        await using RawHttpClient first = await running.ConnectAsync();
+        await first.RequestAsync(Requests.Get);
+
+        await running.ApplyAsync(Limited(2, 0));
+
+        await using RawHttpClient second = await running.ConnectAsync();
+        Assert.Equal(200, (await second.RequestAsync(Requests.Get)).Status);
+        RawResponse kept = await first.RequestAsync(Requests.Get);
+        Assert.Null(kept["Connection"]);
+    }
+
+    [Fact]
+    public async Task ConnectionsThatDrain_CountForTheListener()
+    {
+        await using RunningHost running = new();
+        await running.ApplyAsync(Limited(1, 0));
+        await using RawHttpClient tunnel = await running.ConnectAsync();
+        await tunnel.SendAsync(Requests.Upgrade);
+        await tunnel.ReadHeadAsync();
+
+        await running.ApplyAsync(Limited(1, 0) with { Http2 = false });
+
+        Assert.Equal(1, running.Status().Connections);
+        await using RawHttpClient beyond = await running.ConnectAsync();
+        Assert.Equal("", (await beyond.ReadEndAsync()).Remainder);
+    }
+
+    private static ListenerConfig Limited(int connections, int perAddress) =>
+        RunningHost.Listener() with { Limits = new() { Connections = connections, ConnectionsPerAddress = perAddress } };
+}
