@@ -50,7 +50,7 @@ internal sealed partial class GatewayProcess
         AuditLog audit = new(store.Folder);
         AdminToken token = AdminToken.LoadOrCreate(_options.TokenFile ?? Path.Combine(store.Folder, "admin.token"));
 
-        await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time));
+        await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time) { StandardOutput = Console.OpenStandardOutput() });
         AdminApi? api = null;
         await using SideListener side = new(async address =>
             await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => api!.HandleSideAsync(c), _loggers));
@@ -59,7 +59,11 @@ internal sealed partial class GatewayProcess
         Readiness readiness = new(host, queue, file);
         api = new AdminApi(host, queue, store, audit, readiness, token, _time, _loggers);
 
-        using StopSignals signals = new(file.ReadNow);
+        using StopSignals signals = new(() =>
+        {
+            host.ReopenAccessLog();
+            file.ReadNow();
+        });
         Task<StartResult> starting = file.StartAsync(_options.LastGood);
         await using AdminServer? admin = listen is null ? null : await StartAdminAsync(listen, api, starting);
         StartResult started = await starting;

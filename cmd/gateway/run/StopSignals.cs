@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Gateway.Command.Run;
 
-/// <summary>SIGTERM and SIGINT: the first asks for a drain, a second one ends the process at once. SIGHUP asks for a look at the file.</summary>
+/// <summary>SIGTERM and SIGINT: the first asks for a drain, a second one ends the process at once. SIGHUP asks for a look at the file and a new access log file.</summary>
 internal sealed class StopSignals : IDisposable
 {
     // As a shell reports a process that died of the signal.

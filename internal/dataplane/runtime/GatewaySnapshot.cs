@@ -1,5 +1,6 @@
 using Gateway.Config;
 using Gateway.Core.Limits;
+using Gateway.DataPlane.Obs;
 
 namespace Gateway.DataPlane.Runtime;
 
@@ -22,6 +23,7 @@ public sealed class GatewaySnapshot
     /// <summary>The document it was compiled from; never read while a request is served.</summary>
     public GatewayConfig Config { get; internal init; } = null!;
 
+    internal AccessLogModel AccessLog { get; init; } = AccessLogModel.Off;
     internal ListenerModel[] Listeners { get; init; } = [];
     internal RouteModel[] Routes { get; init; } = [];
     internal PoolModel[] Pools { get; init; } = [];

@@ -26,6 +26,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
     private readonly ListenerSet _listeners;
     private readonly DrainingServers _draining;
     private readonly Upkeep _upkeep;
+    private readonly AccessLog _accessLog;
     private readonly LeaseCounter _inFlight = new();
     private readonly SemaphoreSlim _applying = new(1, 1);
     private readonly TimeProvider _time;
@@ -46,6 +47,8 @@ public sealed class DataPlaneHost : IAsyncDisposable
         _time = options.Time;
         _logger = options.Loggers.CreateLogger("Gateway.Server");
         Metrics = new GatewayMetrics(ErrorCategories.Labels);
+        _accessLog = new AccessLog(new AccessLogOptions(
+            options.StandardOutput, options.Loggers.CreateLogger("Gateway.AccessLog"), options.Time, Metrics, Seed: (ulong)options.Time.GetTimestamp()));
         _registry = new StateRegistry(Metrics, _logger);
         _compiler = new SnapshotCompiler(options.BaseDirectory, _registry, options.Time);
         _store.Released += _registry.Release;
@@ -139,6 +142,9 @@ public sealed class DataPlaneHost : IAsyncDisposable
         return statuses;
     }
 
+    /// <summary>Opens the access log's file anew, for a rotation that is not noticed by itself.</summary>
+    public void ReopenAccessLog() => _accessLog.Reopen();
+
     public IReadOnlyList<PoolStatus> Pools() => _store.Current is { } snapshot ? PoolStatuses.Of(snapshot) : [];
 
     /// <summary>Stops accepting, tells clients (Connection: close, GOAWAY), waits for what is in flight up to <paramref name="grace"/>, aborts the rest.</summary>
@@ -159,6 +165,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
     {
         // The metrics of the document apply from now on; so do its listeners' models for handshakes and connection limits.
         Metrics.MaxSeries = candidate.Config.Metrics.MaxSeries;
+        _accessLog.Reconfigure(candidate.AccessLog);
         foreach (ListenerModel listener in candidate.Listeners) listener.State.LastModel = listener;
         // Held over the publish, which may release it at once; and as long as connections of a removed listener may bring requests, which
         // are routed by the listener's last model.
@@ -183,6 +190,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         {
             StopReport report = await new Shutdown(_listeners, _draining, _inFlight, _time).RunAsync(grace);
             await _upkeep.StopAsync();
+            await _accessLog.DisposeAsync();
             ServerLog.Stopped(_logger, report.Finished, report.Aborted);
             return report;
         }

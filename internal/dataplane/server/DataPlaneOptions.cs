@@ -7,7 +7,11 @@ namespace Gateway.DataPlane.Server;
 /// <param name="BaseDirectory">What relative paths in a document are relative to: the folder of the configuration file.</param>
 /// <param name="Loggers">Where the data plane logs.</param>
 /// <param name="Time">The clock.</param>
-public sealed record DataPlaneOptions(string BaseDirectory, ILoggerFactory Loggers, TimeProvider Time);
+public sealed record DataPlaneOptions(string BaseDirectory, ILoggerFactory Loggers, TimeProvider Time)
+{
+    /// <summary>Where the access log goes with the output <c>stdout</c>. Written by one thread of the access log's own; it may block.</summary>
+    public Stream StandardOutput { get; init; } = Stream.Null;
+}
 
 /// <summary>A compiled candidate, or why there is none; warnings in either case.</summary>
 public sealed record CompileResult(GatewaySnapshot? Snapshot, IReadOnlyList<ConfigError> Errors, IReadOnlyList<ConfigError> Warnings);

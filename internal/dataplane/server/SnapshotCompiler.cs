@@ -1,4 +1,5 @@
 using Gateway.Config;
+using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Server;
@@ -21,6 +22,8 @@ internal sealed class SnapshotCompiler(string baseDirectory, StateRegistry regis
         ListenerModel[] listeners = new ListenerCompiler(baseDirectory, registry, time).Compile(config, errors, warnings, out ListenerDraft[] drafts)
             ? new RoutingCompiler(config, routes).Compile(drafts, errors, warnings)
             : [];
+        // 4. What is the whole process's.
+        AccessLogModel accessLog = AccessLogModel.Compile(config.AccessLog, baseDirectory, errors);
         if (errors.Count > 0) return new CompileResult(null, errors, warnings);
 
         GatewaySnapshot snapshot = new(version)
@@ -28,6 +31,7 @@ internal sealed class SnapshotCompiler(string baseDirectory, StateRegistry regis
             Source = source,
             CompiledAt = time.GetUtcNow(),
             Config = config,
+            AccessLog = accessLog,
             Listeners = listeners,
             Routes = routes,
             Pools = pools,
