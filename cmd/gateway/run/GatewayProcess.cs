@@ -56,6 +56,8 @@ internal sealed partial class GatewayProcess
             await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => api!.HandleSideAsync(c), _loggers));
         await using ApplyQueue queue = new(host, store, audit, new DocumentReader(baseFolder), side, _time, _loggers);
         await using FileProvider file = new(configFile, queue, _time, _loggers);
+        ListenerLines lines = new(host);
+        queue.Published += lines.WriteNew;
         Readiness readiness = new(host, queue, file);
         api = new AdminApi(host, queue, store, audit, readiness, token, _time, _loggers);
 
@@ -71,7 +73,7 @@ internal sealed partial class GatewayProcess
         foreach (ConfigError warning in started.Warnings) LogWarning(_log, warning);
         foreach (ConfigError error in started.FileErrors) LogFileError(_log, configFile, error);
         file.Watch();
-        await AnnounceAsync(host, admin);
+        Announce(admin);
 
         await signals.Stop;
         await StopAsync(host, queue, file, readiness);
@@ -99,17 +101,11 @@ internal sealed partial class GatewayProcess
         return ExitCodes.Input;
     }
 
-    private async Task AnnounceAsync(DataPlaneHost host, AdminServer? admin)
+    private void Announce(AdminServer? admin)
     {
-        foreach (ListenerStatus listener in host.Listeners())
-        {
-            string scheme = listener.Tls ? "https" : "http";
-            string where = listener.BoundAddress.StartsWith("unix:", StringComparison.Ordinal) ? listener.BoundAddress : $"{scheme}://{listener.BoundAddress}";
-            await Console.Out.WriteLineAsync($"listening {listener.Name} {where}");
-        }
-        if (admin is not null) await Console.Out.WriteLineAsync($"admin {admin.Url}");
-        await Console.Out.WriteLineAsync("ready");
-        await Console.Out.FlushAsync();
+        if (admin is not null) Console.Out.WriteLine($"admin {admin.Url}");
+        Console.Out.WriteLine("ready");
+        Console.Out.Flush();
         using Process process = Process.GetCurrentProcess();
         LogReady(_log, Math.Round((_time.GetUtcNow() - process.StartTime.ToUniversalTime()).TotalMilliseconds));
     }

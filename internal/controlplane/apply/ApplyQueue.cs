@@ -55,6 +55,9 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     /// <summary>Null before the first publish.</summary>
     public LiveConfiguration? Live => Volatile.Read(ref _live);
 
+    /// <summary>Raised by the queue after each publish, before whoever asked is answered.</summary>
+    public event Action? Published;
+
     /// <summary>Digest of the configuration file's content as it was last seen. Written by the file provider; goes into every record.</summary>
     public string? FileDigest
     {
@@ -228,6 +231,7 @@ public sealed partial class ApplyQueue : IAsyncDisposable
         ConfigDocument document = candidate.Document;
         Volatile.Write(ref _live, new LiveConfiguration(candidate.Version!, document.Digest, document.Format, origin, at, sequence, warnings, stored ? null : document.Content.ToArray()));
         _ledger.Live(candidate.Version!, origin.Source);
+        Published?.Invoke();
     }
 
     private async Task<bool> PressureEasesAsync()

@@ -125,9 +125,9 @@ public sealed class ConfigStore : IDisposable
     {
         lock (_gate)
         {
-            record = record with { Sequence = _lastSequence + 1 };
+            // Counted even if the append fails: the line may be in the file all the same, and no sequence is given twice.
+            record = record with { Sequence = ++_lastSequence };
             _journal.Append(record);
-            _lastSequence = record.Sequence;
             _records.Add(record);
             if (record.IsApplied) _files.Replace(_pointer, JournalLine.Write(record));
             Retain(keep);
