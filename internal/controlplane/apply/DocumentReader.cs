@@ -1,4 +1,5 @@
 using Gateway.Config;
+using Gateway.ControlPlane.Documents;
 
 namespace Gateway.ControlPlane.Apply;
 
@@ -11,7 +12,7 @@ public sealed class DocumentReader(string baseDirectory)
     private readonly ReadOptions _options = new()
     {
         EnvironmentVariable = Environment.GetEnvironmentVariable,
-        SecretFile = path => File.ReadAllText(Path.Combine(baseDirectory, path)),
+        SecretFile = path => SecretFile.Read(Path.Combine(baseDirectory, path)),
     };
 
     public DocumentReading Read(ConfigDocument document)
@@ -22,7 +23,7 @@ public sealed class DocumentReader(string baseDirectory)
                 $"the document has {document.Content.Length} bytes; at most {ConfigDocument.MaxBytes} are read. Split it over several gateways, or use prefixes and wildcards in place of single routes.")], []);
         }
         ReadResult read = document.Format == DocumentFormat.Yaml
-            ? ConfigReader.ReadJson(document.Content.Span, _options)
+            ? YamlReader.Read(document.Content, _options)
             : ConfigReader.ReadJson(document.Content.Span, _options);
         return read.Config is null
             ? new DocumentReading(null, null, read.Errors, read.Warnings)
