@@ -1,6 +1,5 @@
 using System.Text;
 using Gateway.ControlPlane.Store;
-using Gateway.TestKit;
 using Xunit;
 
 namespace Gateway.ControlPlane.Tests.Store;
@@ -64,9 +63,9 @@ public sealed class ConfigStoreFaultTests
 
     private static int OperationsOfAWholeRun()
     {
-        using TempFolder folder = new();
+        using MemoryFolder folder = new();
         DyingFiles counting = new(int.MaxValue, LastWrite.All);
-        using ConfigStore store = ConfigStore.Open(folder["data"], counting);
+        using ConfigStore store = ConfigStore.Open(folder.Data, counting);
         _ = Work(store, 1, Applies);
         return counting.Done;
     }
@@ -82,8 +81,8 @@ public sealed class ConfigStoreFaultTests
         Assert.InRange(operations, 200, 2000);
         for (int steps = 0; steps < operations; steps++)
         {
-            using TempFolder folder = new();
-            string data = folder["data"];
+            using MemoryFolder folder = new();
+            string data = folder.Data;
             int answered = 0;
             try
             {
@@ -126,8 +125,8 @@ public sealed class ConfigStoreFaultTests
         // The first operations belong to opening, which may fail as a whole.
         for (int steps = 3; steps < operations; steps++)
         {
-            using TempFolder folder = new();
-            string data = folder["data"];
+            using MemoryFolder folder = new();
+            string data = folder.Data;
             using (ConfigStore failing = ConfigStore.Open(data, new DyingFiles(steps, lastWrite, once: true)))
             {
                 _ = Work(failing, 1, Applies + 4, goOn: true);
@@ -136,6 +135,20 @@ public sealed class ConfigStoreFaultTests
             using ConfigStore store = ConfigStore.Open(data, new UnsyncedFiles());
             AssertWhole(store, data);
             Assert.Equal($"version-{Applies + 4}", store.LastApplied!.Version);
+        }
+    }
+
+    /// <summary>A folder in memory where there is one: hundreds of stores are made here, and a disk flushes at each rename.</summary>
+    private sealed class MemoryFolder : IDisposable
+    {
+        private static readonly string Parent = Directory.Exists("/dev/shm") ? "/dev/shm" : Path.GetTempPath();
+        private readonly string _root = Path.Combine(Parent, "gw-" + Path.GetRandomFileName());
+
+        public string Data => Path.Combine(_root, "data");
+
+        public void Dispose()
+        {
+            if (Directory.Exists(_root)) Directory.Delete(_root, recursive: true);
         }
     }
 }
