@@ -9,13 +9,15 @@ namespace Gateway.Command.Demo;
 /// <summary><c>gateway demo</c>: the gateway with an origin behind every loopback endpoint of a configuration, and what to try with them.</summary>
 internal static class DemoCommand
 {
+    public const string DefaultAdmin = "127.0.0.1:9901";
+    public const string DefaultTokenFile = "./data/admin.token";
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
     public static System.CommandLine.Command Create()
     {
         var config = new Option<string>("--config") { Description = "The configuration to show", HelpName = "FILE", DefaultValueFactory = _ => "configs/quickstart.json" };
-        var admin = new Option<string>("--admin") { Description = "Address of the admin API", HelpName = "ADDRESS", DefaultValueFactory = _ => "127.0.0.1:9901" };
-        var token = new Option<string>("--admin-token-file") { Description = "File with the admin token, created when it is not there", HelpName = "FILE", DefaultValueFactory = _ => "./data/admin.token" };
+        var admin = new Option<string>("--admin") { Description = "Address of the admin API", HelpName = "ADDRESS", DefaultValueFactory = _ => DefaultAdmin };
+        var token = new Option<string>("--admin-token-file") { Description = "File with the admin token, created when it is not there", HelpName = "FILE", DefaultValueFactory = _ => DefaultTokenFile };
         var command = new System.CommandLine.Command("demo", "Start demo origins and a gateway before them, and print what to try") { config, admin, token };
         command.SetAction((parsed, cancellationToken) => RunAsync(
             parsed.GetRequiredValue(config), parsed.GetRequiredValue(admin), parsed.GetRequiredValue(token), TimeProvider.System, cancellationToken));

@@ -33,9 +33,10 @@ internal static class DemoScript
         }
         yield return "See what is live and what was, and go back:";
         yield return "";
-        yield return "  bin/gatewayctl snapshot";
-        yield return "  bin/gatewayctl history";
-        yield return Commented("  bin/gatewayctl rollback", "as it was before");
+        string where = (admin == DemoCommand.DefaultAdmin ? "" : $" --server http://{admin}") + (tokenFile == DemoCommand.DefaultTokenFile ? "" : $" --token-file {tokenFile}");
+        yield return $"  bin/gatewayctl snapshot{where}";
+        yield return $"  bin/gatewayctl history{where}";
+        yield return Commented($"  bin/gatewayctl rollback{where}", "as it was before");
         yield return "";
         yield return "Ctrl-C stops everything.";
         yield return "";
