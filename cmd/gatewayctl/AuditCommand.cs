@@ -13,7 +13,7 @@ internal static class AuditCommand
         {
             AuditLog log = await session.Client.GetAuditAsync(parsed.GetValue(limit), cancellationToken);
             if (session.Output.Json(log, ClientJson.Default.AuditLog)) return;
-            session.Output.Table(["TIME", "ACTION", "BY", "FROM", "VERSION", "RESULT", "DETAIL"], log.Entries.Select(e => new[]
+            session.Output.Table(["TIME", "ACTION", "BY", "?FROM", "VERSION", "RESULT", "DETAIL"], log.Entries.Select(e => new[]
             {
                 Output.Time(e.Time), e.Action, e.Actor, e.From, Output.Short(e.Version ?? ""), e.Result, e.Detail ?? "",
             }));

@@ -15,7 +15,7 @@ internal static class HistoryCommand
             History history = await session.Client.GetHistoryAsync(parsed.GetValue(limit), cancellationToken);
             if (session.Output.Json(history, ClientJson.Default.History)) return;
             session.Output.Table(
-                ["#SEQ", "TIME", "VERSION", "SOURCE", "BY", "RESULT", "#TOOK", "NOTE"],
+                ["#SEQ", "TIME", "VERSION", "SOURCE", "?BY", "RESULT", "?#TOOK", "NOTE"],
                 history.Entries.Select(e => new[]
                 {
                     e.Sequence.ToString(CultureInfo.InvariantCulture), Output.Time(e.Time), Output.Short(e.Version ?? "-"), e.Source, e.Actor, e.Result,

@@ -3,7 +3,6 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Gateway.Config;
-using Spectre.Console;
 
 namespace Gateway.Ctl;
 
@@ -14,23 +13,14 @@ namespace Gateway.Ctl;
 internal sealed class Output
 {
     private const int ShortVersion = 12;
-    private const int NarrowestTerminal = 40;
-    private readonly StringWriter _rendered = new(CultureInfo.InvariantCulture);
-    private readonly IAnsiConsole _console;
+    private const string Bold = "\e[1m", Green = "\e[32m", Red = "\e[31m", Plain = "\e[0m";
+    private readonly bool _isTerminal = !Console.IsOutputRedirected;
+    private readonly bool _hasColours;
 
     public Output(bool isJson)
     {
         IsJson = isJson;
-        bool terminal = !Console.IsOutputRedirected;
-        bool colour = terminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
-        _console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = colour ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = colour ? ColorSystemSupport.Standard : ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
-            Out = new AnsiConsoleOutput(_rendered),
-        });
-        _console.Profile.Width = terminal ? Math.Max(Console.WindowWidth, NarrowestTerminal) : int.MaxValue / 2;
+        _hasColours = _isTerminal && string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") != "dumb";
     }
 
     public bool IsJson { get; }
@@ -62,27 +52,18 @@ internal sealed class Output
 
     public void Error(string message) => Console.Error.WriteLine($"gatewayctl: {message}");
 
-    /// <summary>Columns without lines around them. A column of numbers, named with a leading <c>#</c>, is set to the right.</summary>
+    /// <summary>Prints a <see cref="TextTable"/> that fits the terminal.</summary>
     public void Table(string[] columns, IEnumerable<string[]> rows)
     {
-        Table table = new Table().NoBorder();
-        foreach (string column in columns)
-        {
-            bool number = column.StartsWith('#');
-            var header = new TableColumn(new Text(column.TrimStart('#'), new Style(decoration: Decoration.Bold))).PadLeft(0).PadRight(2);
-            _ = table.AddColumn(number ? header.RightAligned().NoWrap() : header);
-        }
-        foreach (string[] row in rows) _ = table.AddRow(row.Select(cell => new Text(cell, Colour(cell))));
-        _console.Write(table);
-        // The renderer fills the last column with spaces; nobody wants them in a diff or a copied line.
-        foreach (string line in _rendered.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries)) Console.Out.WriteLine(line.TrimEnd());
-        _ = _rendered.GetStringBuilder().Clear();
+        int? width = _isTerminal && Console.WindowWidth > 0 ? Console.WindowWidth : null;
+        foreach (string line in new TextTable(columns, [.. rows], width).Lines(_hasColours ? Coloured : static (_, cell) => cell)) Console.Out.WriteLine(line);
     }
 
-    private static Style Colour(string cell) => cell switch
+    private static string Coloured(string kind, string cell) => kind switch
     {
-        "live" or "applied" or "yes" or "ok" => new Style(Color.Green),
-        "unhealthy" or "rejected" => new Style(Color.Red),
-        _ => Style.Plain,
+        "header" => Bold + cell + Plain,
+        "live" or "applied" or "ok" => Green + cell + Plain,
+        "unhealthy" or "rejected" => Red + cell + Plain,
+        _ => cell,
     };
 }

@@ -14,7 +14,7 @@ internal static class PoolsCommand
             PoolList list = await session.Client.GetPoolsAsync(cancellationToken);
             if (session.Output.Json(list, ClientJson.Default.PoolList)) return;
             session.Output.Table(
-                ["POOL", "PROTOCOL", "BALANCING", "ENDPOINT", "#WEIGHT", "STATE", "#IN FLIGHT", "#ATTEMPTS", "#FAILURES", "#CONNECTIONS"],
+                ["POOL", "?PROTOCOL", "?BALANCING", "ENDPOINT", "?#WEIGHT", "STATE", "#IN FLIGHT", "#ATTEMPTS", "#FAILURES", "#CONNECTIONS"],
                 list.Pools.SelectMany(Rows));
         });
         return command;

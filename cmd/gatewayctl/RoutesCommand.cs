@@ -14,7 +14,7 @@ internal static class RoutesCommand
         {
             RouteList list = await ReadAllAsync(session.Client, cancellationToken);
             if (session.Output.Json(list, ClientJson.Default.RouteList)) return;
-            session.Output.Table(["ROUTE", "LISTENERS", "HOSTS", "PATH", "METHODS", "CONDITIONS", "ACTION", "NOTE"], list.Routes.Select(r => new[]
+            session.Output.Table(["ROUTE", "?LISTENERS", "HOSTS", "PATH", "?METHODS", "?CONDITIONS", "ACTION", "NOTE"], list.Routes.Select(r => new[]
             {
                 r.Name, string.Join(' ', r.Listeners), Any(r.Hosts), r.Path ?? "*", Any(r.Methods), string.Join(", ", r.Conditions), r.Action,
                 r.ShadowedBy ?? "",

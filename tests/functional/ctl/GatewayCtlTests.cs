@@ -238,4 +238,22 @@ public sealed class GatewayCtlTests
         Assert.Equal((2, ""), (result.ExitCode, result.Out));
         Assert.Contains("--help'.", result.Error, StringComparison.Ordinal);
     }
+
+    [Theory]
+    [InlineData("", "\u001b[31munhealthy\u001b[0m")]
+    [InlineData("NO_COLOR=1", "10.0.0.2:8080  unhealthy  ")]
+    public async Task Terminal_GetsColoursUnlessNotWanted_AndTheColumnsThatFit(string setting, string expected)
+    {
+        if (Command.Find("script") is not { } script) Assert.Skip("script (util-linux) makes the terminal, and is not installed");
+        await using FakeAdmin admin = await FakeAdmin.StartAsync();
+        admin.Answer("/admin/pools", Pools);
+        string token = admin.Folder.Write("token", "s3cret");
+        string inside = $"stty cols 82; TERM=xterm {setting} {GatewayProcess.CtlExecutable} pools --server {admin.Url} --token-file {token}";
+        CommandResult result = await Command.RunAsync(script, ["-qec", inside, "/dev/null"]);
+        Assert.Contains(expected, result.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("PROTOCOL", result.Out, StringComparison.Ordinal);
+        Assert.DoesNotContain("WEIGHT", result.Out, StringComparison.Ordinal);
+        Assert.Contains("CONNECTIONS", result.Out, StringComparison.Ordinal);
+        Assert.Contains("120034", result.Out, StringComparison.Ordinal);
+    }
 }
