@@ -244,12 +244,13 @@ public sealed class GatewayCtlTests
     [InlineData("NO_COLOR=1", "10.0.0.2:8080  unhealthy  ")]
     public async Task Terminal_GetsColoursUnlessNotWanted_AndTheColumnsThatFit(string setting, string expected)
     {
-        if (Command.Find("script") is not { } script) Assert.Skip("script (util-linux) makes the terminal, and is not installed");
+        string? script = Command.Find("script");
+        Assert.SkipWhen(script is null, "script (util-linux) makes the terminal, and is not installed");
         await using FakeAdmin admin = await FakeAdmin.StartAsync();
         admin.Answer("/admin/pools", Pools);
         string token = admin.Folder.Write("token", "s3cret");
-        string inside = $"stty cols 82; TERM=xterm {setting} {GatewayProcess.CtlExecutable} pools --server {admin.Url} --token-file {token}";
-        CommandResult result = await Command.RunAsync(script, ["-qec", inside, "/dev/null"]);
+        string inside = $"stty cols 82; unset NO_COLOR; TERM=xterm {setting} {GatewayProcess.CtlExecutable} pools --server {admin.Url} --token-file {token}";
+        CommandResult result = await Command.RunAsync(script!, ["-qec", inside, "/dev/null"]);
         Assert.Contains(expected, result.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("PROTOCOL", result.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("WEIGHT", result.Out, StringComparison.Ordinal);
