@@ -49,31 +49,38 @@ public sealed class RouteTable<T>
 
     /// <summary>The target of the rule that the request matches; null for none.</summary>
     public T? Match<TRequest>(in TRequest request)
+        where TRequest : struct, IRouteRequest, allows ref struct => Match(in request, out _);
+
+    /// <param name="request">The request.</param>
+    /// <param name="twoReadings">Nothing matched, because the path can be read in two ways that choose different rules.</param>
+    public T? Match<TRequest>(in TRequest request, out bool twoReadings)
         where TRequest : struct, IRouteRequest, allows ref struct
     {
+        twoReadings = false;
         // The implementation's members read only; through a readonly reference each call would first copy the struct.
         ref TRequest r = ref Unsafe.AsRef(in request);
         ReadOnlySpan<char> host = HostName.OfRequest(r.Host);
         ReadOnlySpan<char> path = r.RawPath;
         if (path.Length == 0 || path[0] != '/') return _hosts.Find(host, default, ref r)?.Rule.Target;
         if (PathForm.IsPlain(path)) return _hosts.Find(host, path, ref r)?.Rule.Target;
-        return FindByForms(host, path, ref r)?.Rule.Target;
+        return FindByForms(host, path, ref r, out twoReadings)?.Rule.Target;
     }
 
-    private CompiledRule<T>? FindByForms<TRequest>(scoped ReadOnlySpan<char> host, scoped ReadOnlySpan<char> raw, ref TRequest request)
+    private CompiledRule<T>? FindByForms<TRequest>(scoped ReadOnlySpan<char> host, scoped ReadOnlySpan<char> raw, ref TRequest request, out bool twoReadings)
         where TRequest : struct, IRouteRequest, allows ref struct
     {
         char[]? rented = null;
         Span<char> buffer = raw.Length <= OnStack ? stackalloc char[OnStack] : rented = ArrayPool<char>.Shared.Rent(raw.Length);
         CompiledRule<T>? found = _hosts.Find(host, buffer[..PathForm.Strict(raw, buffer, out bool hasLaxReading)], ref request);
+        twoReadings = false;
         if (hasLaxReading && found is not null && found.Rule.PathKind != PathKind.Exact)
         {
             ReadOnlySpan<char> lax = buffer[..PathForm.Lax(raw, buffer)];
             bool agreed = (found.LaxPrefix is not null && PathForm.IsUnder(lax, found.LaxPrefix))
                 || ReferenceEquals(_hosts.Find(host, lax, ref request), found);
-            if (!agreed) found = null;
+            twoReadings = !agreed;
         }
         if (rented is not null) ArrayPool<char>.Shared.Return(rented);
-        return found;
+        return twoReadings ? null : found;
     }
 }

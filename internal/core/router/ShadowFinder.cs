@@ -53,7 +53,7 @@ internal sealed class ShadowFinder<T>
         foreach (KeyValuePair<CompiledRule<T>, Finding> finding in _findings)
             if (finding.Value.Hosts == finding.Key.HostCount) found.Add(finding);
         found.Sort(static (a, b) => a.Key.Order.CompareTo(b.Key.Order));
-        return found.ConvertAll(static f => new ShadowedRoute(f.Key.Rule.Name, f.Value.By.Rule.Name, f.Value.Reason, f.Key.Order));
+        return found.ConvertAll(static f => new ShadowedRoute(f.Key.Rule.Name, f.Value.By.Rule.Name, f.Value.Reason));
     }
 
     // All asked in the order given.

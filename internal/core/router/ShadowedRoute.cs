@@ -4,5 +4,4 @@ namespace Gateway.Core.Router;
 /// <param name="Name">The rule.</param>
 /// <param name="By">The rule that takes its requests; of several, the one on its first host.</param>
 /// <param name="Reason">Why, as a sentence for a person, without full stop.</param>
-/// <param name="Index">The rule's place in the list that was compiled.</param>
-public sealed record ShadowedRoute(string Name, string By, string Reason, int Index);
+public sealed record ShadowedRoute(string Name, string By, string Reason);

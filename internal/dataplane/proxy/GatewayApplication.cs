@@ -76,10 +76,12 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
             AnswerAsterisk(exchange);
             return;
         }
-        request.Route = request.Listener.Routes.Match(new RouteRequest(request));
+        request.Route = request.Listener.Routes.Match(new RouteRequest(request), out bool twoReadings);
         if (request.Route is not { } route)
         {
-            request.Fail(ErrorCategory.NoRoute, "No route matches the request.");
+            request.Fail(ErrorCategory.NoRoute, twoReadings
+                ? "No route matches the request: its path can be read in two ways that lead to different routes (encoded or back slashes, empty segments, path parameters)."
+                : "No route matches the request.");
             return;
         }
         long limit = route.MaxBodyBytes ?? request.Listener.MaxBodyBytes;

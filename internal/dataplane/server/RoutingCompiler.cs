@@ -24,9 +24,10 @@ internal sealed class RoutingCompiler(GatewayConfig config, RouteModel[] routes)
             ListenerDraft draft = drafts[i];
             RouteTable<RouteModel>? table = null;
             foreach ((BitSet other, RouteTable<RouteModel> built) in tables) if (other.Equals(served[i])) table = built;
-            if (table is null) tables.Add((served[i], table = Build(rules, served[i], warnings)));
+            if (table is null) tables.Add((served[i], table = RouteTable<RouteModel>.Compile(served[i].Count == rules.Length ? rules : [.. rules.Where((_, r) => served[i][r])])));
             models[i] = Model(draft, table);
         }
+        WarnOfShadowed(tables, warnings);
         return models;
     }
 
@@ -45,18 +46,20 @@ internal sealed class RoutingCompiler(GatewayConfig config, RouteModel[] routes)
         MaxBodyBytes = draft.Config.Limits.BodyBytes.Bytes,
     };
 
-    private RouteTable<RouteModel> Build(RouteRule<RouteModel>[] rules, BitSet served, List<ConfigError> warnings)
+    // On one listener a route may be shadowed and on another not; it is in vain only when no listener has a request for it.
+    private void WarnOfShadowed(List<(BitSet Served, RouteTable<RouteModel> Table)> tables, List<ConfigError> warnings)
     {
-        RouteTable<RouteModel> table = RouteTable<RouteModel>.Compile(served.Count == rules.Length ? rules : [.. rules.Where((_, i) => served[i])]);
-        foreach (ShadowedRoute shadowed in table.Shadowed)
+        Dictionary<string, (ShadowedRoute First, int Tables)> shadowed = [];
+        foreach ((_, RouteTable<RouteModel> table) in tables)
         {
-            int index = Array.FindIndex(routes, route => route.Name == shadowed.Name);
-            string path = $"routes[{index}]";
-            // Once, whatever the number of tables it is in.
-            if (!warnings.Exists(warning => warning.Path == path && warning.Code == ConfigErrorCodes.ShadowedRoute))
-                warnings.Add(new ConfigError(path, ConfigErrorCodes.ShadowedRoute, $"no request reaches route '{shadowed.Name}': {shadowed.Reason}; route '{shadowed.By}' takes its requests. Make its match narrower than that one's, or remove it"));
+            foreach (ShadowedRoute found in table.Shadowed)
+                shadowed[found.Name] = shadowed.TryGetValue(found.Name, out (ShadowedRoute First, int Tables) before) ? (before.First, before.Tables + 1) : (found, 1);
         }
-        return table;
+        for (int i = 0; i < routes.Length && shadowed.Count != 0; i++)
+        {
+            if (!shadowed.TryGetValue(routes[i].Name, out (ShadowedRoute First, int Tables) found) || found.Tables != tables.Count(table => table.Served[i])) continue;
+            warnings.Add(new ConfigError($"routes[{i}]", ConfigErrorCodes.ShadowedRoute, $"no request reaches route '{found.First.Name}': {found.First.Reason}; route '{found.First.By}' takes its requests. Make its match narrower than that one's, or remove it"));
+        }
     }
 
     private BitSet[] Served(Dictionary<string, int> listeners, List<ConfigError> errors)

@@ -6,7 +6,7 @@ namespace Gateway.Core.Tests.Router;
 
 public sealed class RouteTablePropertyTests
 {
-    private static readonly Config Thorough = Config.QuickThrowOnFailure.WithMaxTest(4000);
+    private static readonly Config Thorough = Config.QuickThrowOnFailure.WithMaxTest(2000);
 
     [Fact]
     public void TheCompiledTable_AgreesWithTheNaiveReference_OnRandomTablesAndRequests()
@@ -44,7 +44,7 @@ public sealed class RouteTablePropertyTests
             foreach (TestRequest request in c.Requests)
                 if (table.Match(request) != without.Match(request)) throw new InvalidOperationException($"a shadowed rule mattered to {request}");
         }).Check(Thorough);
-        Assert.True(claims > 1000, $"only {claims} claims");
+        Assert.True(claims > 500, $"only {claims} claims");
     }
 
     [Fact]
