@@ -159,8 +159,7 @@ internal sealed partial class Forwarder(ProxyServices services)
         pool.State.Metrics.RecordAttempt((int)request.Category, request.UpstreamHeadersAt - request.UpstreamStartedAt);
 
     private static bool IsOfTheUpstream(Exception error) =>
-        error is HttpRequestException or IOException or OperationCanceledException or System.Net.Sockets.SocketException or ObjectDisposedException
-            or Microsoft.AspNetCore.Http.BadHttpRequestException;
+        error is HttpRequestException or IOException or OperationCanceledException or System.Net.Sockets.SocketException or ObjectDisposedException;
 
     [LoggerMessage(1002, LogLevel.Debug, "request {RequestId} on route '{Route}' to {Endpoint} failed")]
     private static partial void LogUpstream(ILogger logger, Exception error, string requestId, string route, string endpoint);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Frozen;
 using Gateway.DataPlane.Runtime;
 using Microsoft.Extensions.Primitives;
@@ -19,9 +18,6 @@ internal static class ForwardingHeaders
 {
     /// <summary>The name that this hop has in Via and Proxy-Status.</summary>
     public const string Pseudonym = "gateway";
-
-    private static readonly SearchValues<char> TokenCharacters =
-        SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~");
 
     private enum Rule : byte
     {
@@ -98,7 +94,7 @@ internal static class ForwardingHeaders
     /// <param name="forwardedFor">Ready-made: <c>for=192.0.2.1</c>, <c>for="[2001:db8::1]"</c>.</param>
     public static string ForwardedElement(string forwardedFor, string host, string scheme) =>
         host.Length == 0 ? $"{forwardedFor};proto={scheme}"
-        : !host.AsSpan().ContainsAnyExcept(TokenCharacters) ? $"{forwardedFor};host={host};proto={scheme}"
+        : FieldSyntax.IsName(host) ? $"{forwardedFor};host={host};proto={scheme}"
         // Anything else goes in quotes, so that a host cannot bring parameters of its own (RFC 7239 section 4).
         : $"{forwardedFor};host=\"{host.Replace("\\", "\\\\").Replace("\"", "\\\"")}\";proto={scheme}";
 

@@ -16,6 +16,8 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     /// <summary>The server options that the exchange relies on. Limits that it answers itself are the caller's to set with slack.</summary>
     public static void Configure(KestrelServerOptions options)
     {
+        // A line ends with CR LF and nothing else; Kestrel takes a lone LF too unless told for the whole process.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         options.AddServerHeader = false;
         // Header bytes go through as they are: Latin-1 maps every byte to one character and back.
         options.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
@@ -59,8 +61,7 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         finally
         {
             context.Deadline.End();
-            request.EndedAt = services.Time.GetTimestamp();
-            (request.Route?.State.Metrics ?? services.Metrics.NoRoute).Record(request.Status, (int)request.Category, request.EndedAt - request.StartedAt);
+            Outcome.Record(context, services);
             if (request.Snapshot is { } held) services.Snapshots.Release(held);
         }
     }

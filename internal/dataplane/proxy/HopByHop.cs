@@ -20,7 +20,10 @@ internal static class HopByHop
 
     public static bool Is(string name) => Always.Contains(name);
 
-    /// <summary>Whether one of the Connection fields names the field as this hop's.</summary>
+    /// <summary>
+    /// Whether one of the Connection fields names the field as this hop's. On HTTP/1.1 Kestrel has replaced a Connection field that holds
+    /// exactly one of keep-alive, close and upgrade by that word alone, so what was named beside it is not known and goes on.
+    /// </summary>
     public static bool IsNamedBy(StringValues connection, string name)
     {
         foreach (string? value in connection)

@@ -39,6 +39,9 @@ internal sealed class KestrelDownstream : IDownstream
     public CancellationToken Aborted => _lifetime.RequestAborted;
     public IPAddress? Peer => _features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
 
+    /// <summary>Null without TLS.</summary>
+    public TlsConnectionInfo? Tls => _features.Get<TlsConnectionInfo>();
+
     public int StatusCode
     {
         get => _response.StatusCode;

@@ -5,10 +5,12 @@ using Microsoft.Extensions.Logging;
 namespace Gateway.DataPlane.Proxy;
 
 /// <summary>What all listeners' applications share.</summary>
-internal sealed class ProxyServices(SnapshotStore snapshots, GatewayMetrics metrics, TimeProvider time, ILoggerFactory loggers)
+/// <param name="accessLog">Null for none.</param>
+internal sealed class ProxyServices(SnapshotStore snapshots, GatewayMetrics metrics, TimeProvider time, ILoggerFactory loggers, AccessLog? accessLog = null)
 {
     public SnapshotStore Snapshots { get; } = snapshots;
     public GatewayMetrics Metrics { get; } = metrics;
+    public AccessLog? AccessLog { get; } = accessLog;
     public TimeProvider Time { get; } = time;
     public ILogger Log { get; } = loggers.CreateLogger("Gateway.Proxy");
     public RequestIdSource RequestIds { get; } = new();

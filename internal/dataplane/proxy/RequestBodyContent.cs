@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Net;
 using Gateway.DataPlane.Runtime;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 
 namespace Gateway.DataPlane.Proxy;
@@ -76,13 +77,7 @@ internal sealed class RequestBodyContent : HttpContent
         long sent = 0;
         while (true)
         {
-            if (!_reader.TryRead(out ReadResult read))
-            {
-                await stream.FlushAsync(cancellationToken);
-                deadline.WaitFor(Party.Client);
-                read = await ReadAsync(cancellationToken);
-                deadline.WaitFor(Party.Upstream);
-            }
+            ReadResult read = await ReadAsync(stream, cancellationToken);
             deadline.Moved();
             ReadOnlySequence<byte> buffer = read.Buffer;
             try
@@ -106,33 +101,45 @@ internal sealed class RequestBodyContent : HttpContent
         if (!_exchange.HeadersReceived) deadline.BeginAttempt(_attemptTimeout);
     }
 
-    private async ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken)
+    private async ValueTask<ReadResult> ReadAsync(Stream stream, CancellationToken cancellationToken)
     {
         try
         {
+            if (_reader.TryRead(out ReadResult read)) return read;
+        }
+        catch (IOException e)
+        {
+            throw Broken(e);
+        }
+        // Nothing more is there now: what was written must not wait for what comes.
+        await stream.FlushAsync(cancellationToken);
+        RequestDeadline deadline = _exchange.Deadline;
+        try
+        {
+            deadline.WaitFor(Party.Client);
             return await _reader.ReadAsync(cancellationToken);
         }
-        catch (BadHttpRequestException e)
+        catch (IOException e)
         {
-            Failure = e.StatusCode switch
-            {
-                408 => ErrorCategory.RequestTimeoutClient,
-                413 => ErrorCategory.RequestTooLarge,
-                _ => ErrorCategory.BadRequest,
-            };
-            FailureDetail = Failure switch
-            {
-                ErrorCategory.RequestTimeoutClient => "The request body came too slowly.",
-                ErrorCategory.RequestTooLarge => "The request body is larger than the listener accepts.",
-                _ => "The request body is malformed.",
-            };
-            throw;
+            throw Broken(e);
         }
-        catch (Exception e) when (e is IOException or Microsoft.AspNetCore.Connections.ConnectionAbortedException && !cancellationToken.IsCancellationRequested)
+        finally
         {
-            Failure = ErrorCategory.ClientClosed;
-            throw;
+            deadline.WaitFor(Party.Upstream);
         }
+    }
+
+    private IOException Broken(IOException error)
+    {
+        (Failure, FailureDetail) = error switch
+        {
+            BadHttpRequestException { StatusCode: 408 } => (ErrorCategory.RequestTimeoutClient, "The request body came too slowly."),
+            BadHttpRequestException { StatusCode: 413 } => (ErrorCategory.RequestTooLarge, "The request body is larger than the listener accepts."),
+            ConnectionResetException => (ErrorCategory.ClientClosed, null),
+            _ when _exchange.Downstream.Aborted.IsCancellationRequested => (ErrorCategory.ClientClosed, null),
+            _ => (ErrorCategory.BadRequest, "The request body is malformed."),
+        };
+        return new IOException(FailureDetail, error);
     }
 
     private void Refuse(ErrorCategory category, string detail)

@@ -19,12 +19,18 @@ internal static class RequestHead
 
         int bytes = 0;
         int count = 0;
+        bool sound = true;
         foreach (KeyValuePair<string, StringValues> field in client.RequestHeaders)
         {
             exchange.Fields.Add(field.Key, field.Value);
             count += field.Value.Count;
-            // As HTTP/1.1 writes a field: "name: value" and a line end, once for each value.
-            foreach (string? value in field.Value) bytes += field.Key.Length + value!.Length + 4;
+            sound &= FieldSyntax.IsName(field.Key);
+            foreach (string? value in field.Value)
+            {
+                // As HTTP/1.1 writes a field: "name: value" and a line end, once for each value.
+                bytes += field.Key.Length + value!.Length + 4;
+                sound &= FieldSyntax.IsValue(value);
+            }
         }
 
         context.RequestId = ids.Choose(Single(client.RequestHeaders["X-Request-Id"]));
@@ -41,6 +47,7 @@ internal static class RequestHead
             return Refuse(context, ErrorCategory.HeadersTooLarge, "The request has more header fields than the listener accepts.");
         if (bytes > listener.MaxHeaderBytes)
             return Refuse(context, ErrorCategory.HeadersTooLarge, "The request's header fields are larger than the listener accepts.");
+        if (!sound) return Refuse(context, ErrorCategory.BadRequest, "The request has a malformed header field.");
         return ReadMethod(context, client) && ReadTarget(context, client) && CheckFraming(context, client);
     }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using Gateway.DataPlane.Runtime;
@@ -11,10 +10,6 @@ namespace Gateway.DataPlane.Proxy;
 /// <summary>The head of an upstream's response: checked, then copied to the client without what ends at this hop.</summary>
 internal static class ResponseHead
 {
-    // Whatever Latin-1 has but controls; the tab is white space inside a value (RFC 9110 section 5.5).
-    private static readonly SearchValues<char> ValueCharacters =
-        SearchValues.Create([.. Enumerable.Range(0, 256).Where(static c => c == '\t' || (c >= ' ' && c != 0x7F)).Select(static c => (char)c)]);
-
     /// <summary>Fails the request when two readers of the response could disagree on where it ends, or when it is an upgrade nobody asked for.</summary>
     public static void Check(Exchange exchange, HttpResponseMessage response, HttpRequestMessage sent)
     {
@@ -98,8 +93,6 @@ internal static class ResponseHead
         return !hasLength && coding.Count == 1 && coding.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase);
     }
 
-    public static bool IsSound(string value) => !value.AsSpan().ContainsAnyExcept(ValueCharacters);
-
     private static bool HasSoundFields(HttpResponseMessage response) =>
         AreSound(response.Headers.NonValidated) && AreSound(response.Content.Headers.NonValidated);
 
@@ -109,7 +102,7 @@ internal static class ResponseHead
         {
             foreach (string value in values)
             {
-                if (!IsSound(value)) return false;
+                if (!FieldSyntax.IsValue(value)) return false;
             }
         }
         return true;

@@ -21,7 +21,7 @@ internal static class TrailerSection
             if (!IsAllowed(name)) continue;
             foreach (string value in values)
             {
-                if (ResponseHead.IsSound(value)) client.AddTrailer(name, value);
+                if (FieldSyntax.IsValue(value)) client.AddTrailer(name, value);
             }
         }
     }
@@ -35,7 +35,7 @@ internal static class TrailerSection
             if (!IsAllowed(name)) continue;
             foreach (string value in values)
             {
-                if (ResponseHead.IsSound(value)) writer.Write(Encoding.Latin1.GetBytes($"{name}: {value}\r\n"));
+                if (FieldSyntax.IsValue(value)) writer.Write(Encoding.Latin1.GetBytes($"{name}: {value}\r\n"));
             }
         }
         writer.Write("\r\n"u8);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using Gateway.Config;
@@ -35,6 +36,9 @@ internal sealed record ProxyOptions
     public string[] TrustedProxies { get; init; } = [];
     public int[] Weights { get; init; } = [1];
     public RouteConfig? Route { get; init; }
+
+    /// <summary>The route is for this host alone; null for every one.</summary>
+    public string? OnlyHost { get; init; }
     public TimeProvider Time { get; init; } = TimeProvider.System;
 }
 
@@ -100,7 +104,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             Policy = LoadBalancingPolicy.RoundRobin,
             Endpoints = Endpoints,
             Balancer = new FirstWithWeight([.. Endpoints.Select(static e => e.Weight)]),
-            State = new PoolState("pool", new PoolMetrics("pool")),
+            State = new PoolState("pool", Metrics.Pool("pool")),
         };
         List<ConfigError> errors = [];
         var route = new RouteModel
@@ -112,9 +116,11 @@ internal sealed class ProxyHost : IAsyncDisposable
             RequestTimeout = options.Request,
             AttemptTimeout = options.Attempt,
             IdleTimeout = options.Idle,
-            State = new RouteState("route", new RouteMetrics("route")),
+            State = new RouteState("route", Metrics.Route("route")),
         };
         Xunit.Assert.Empty(errors);
+        Metrics.Attach(route.State.Metrics);
+        Metrics.Attach(pool.State.Metrics);
         var config = new ListenerConfig { Name = "test", Address = "127.0.0.1:0" };
         var model = new ListenerModel
         {
@@ -123,7 +129,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             EndPoint = new IPEndPoint(IPAddress.Loopback, 0),
             State = listener,
             Tls = null,
-            Routes = RouteTable<RouteModel>.Compile([new RouteRule<RouteModel>("route", route) { PathKind = PathKind.Any }, new RouteRule<RouteModel>("none", route) { Hosts = ["only.this.host"] }]),
+            Routes = RouteTable<RouteModel>.Compile([new RouteRule<RouteModel>("route", route) { Hosts = options.OnlyHost is null ? [] : [options.OnlyHost] }]),
             TrustedProxies = [.. options.TrustedProxies.Select(IPNetwork.Parse)],
             MaxUrlBytes = options.UrlBytes,
             MaxHeaderCount = options.HeaderCount,
@@ -146,6 +152,17 @@ internal sealed class ProxyHost : IAsyncDisposable
         options.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
         return new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), new OneLogger(log));
     }
+
+    public string Scrape()
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        Metrics.Write(buffer, openMetrics: false);
+        return System.Text.Encoding.UTF8.GetString(buffer.WrittenSpan);
+    }
+
+    /// <summary>Requests recorded for the route.</summary>
+    public long RouteTotal() => Scrape().Split('\n').Where(static l => l.StartsWith("gateway_requests_total{route=\"route\"", StringComparison.Ordinal))
+        .Sum(static l => long.Parse(l[(l.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
 
     private static Uri AddressOf(KestrelServer server) => new(server.Features.Get<IServerAddressesFeature>()!.Addresses.Single());
 

@@ -1,0 +1,57 @@
+using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Runtime;
+using Microsoft.AspNetCore.Http;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>Records how a request ended: once, at its end, from what its context has gathered.</summary>
+internal static class Outcome
+{
+    public static void Record(Exchange exchange, ProxyServices services)
+    {
+        RequestContext request = exchange.Context;
+        request.EndedAt = services.Time.GetTimestamp();
+        RouteMetrics metrics = request.Route?.State.Metrics ?? services.Metrics.NoRoute;
+        metrics.Record(request.Status, (int)request.Category, request.EndedAt - request.StartedAt);
+        if (services.AccessLog is { } log && log.Wants(request.Status)) log.Write(Entry(exchange));
+    }
+
+    private static AccessLogEntry Entry(Exchange exchange)
+    {
+        RequestContext request = exchange.Context;
+        KestrelDownstream client = exchange.Downstream;
+        IHeaderDictionary headers = client.RequestHeaders;
+        TlsConnectionInfo? tls = client.Tls;
+        return new AccessLogEntry
+        {
+            RequestId = request.RequestId,
+            Method = client.Method,
+            Scheme = client.Scheme,
+            Host = request.Host,
+            Target = request.RawPathAndQuery,
+            PathLength = request.RawPathLength,
+            Protocol = client.Protocol,
+            Route = request.Route?.Name,
+            Pool = request.Route?.Pool?.Name,
+            Endpoint = request.Endpoint?.Address,
+            Category = ErrorCategories.Of(request.Category).Label,
+            Detail = request.Detail,
+            Snapshot = request.SnapshotVersion,
+            ClientIp = request.Peer,
+            Listener = request.ListenerState.Name,
+            UserAgent = headers.UserAgent.Count == 0 ? null : headers.UserAgent.ToString(),
+            Referer = headers.Referer.Count == 0 ? null : headers.Referer.ToString(),
+            TlsVersion = tls?.Version,
+            TlsCipher = tls?.Cipher,
+            Sni = tls?.ServerName,
+            Status = request.Status,
+            Attempts = request.Attempts,
+            StartedAt = request.StartedAt,
+            EndedAt = request.EndedAt,
+            UpstreamStartedAt = request.UpstreamStartedAt,
+            UpstreamHeadersAt = request.UpstreamHeadersAt,
+            RequestBytes = request.RequestBytes,
+            ResponseBytes = request.ResponseBytes,
+        };
+    }
+}
