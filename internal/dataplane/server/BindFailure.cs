@@ -10,13 +10,19 @@ namespace Gateway.DataPlane.Server;
 internal static class BindFailure
 {
     public static bool TryExplain(
-        Exception failure, ListenerModel listener, IReadOnlyList<ListenerSet.RunningListener> running, [NotNullWhen(true)] out string? why)
+        Exception failure,
+        ListenerModel listener,
+        IReadOnlyList<ListenerSet.RunningListener> earlier,
+        IReadOnlyList<ListenerSet.RunningListener> running,
+        [NotNullWhen(true)] out string? why)
     {
         string address = listener.Config.Address;
         SocketError? error = (failure as SocketException ?? failure.InnerException as SocketException)?.SocketErrorCode;
         if (failure is AddressInUseException) error = SocketError.AddressAlreadyInUse;
         why = error switch
         {
+            SocketError.AddressAlreadyInUse when Holder(listener.EndPoint, earlier) is { } other =>
+                $"{address} overlaps with {other.Config.Address} of listener '{other.Name}' in the same document; one of them has all addresses: keep that one alone, or choose another port",
             SocketError.AddressAlreadyInUse when Holder(listener.EndPoint, running) is { } holder =>
                 $"{address} overlaps with {holder.Config.Address}, which the running listener '{holder.Name}' holds until it is removed; apply its removal first, or choose another port",
             SocketError.AddressAlreadyInUse when listener.EndPoint is UnixDomainSocketEndPoint =>
@@ -29,7 +35,7 @@ internal static class BindFailure
                 $"{address}: ports below 1024 need the capability CAP_NET_BIND_SERVICE (setcap, AmbientCapabilities= in systemd), or choose a higher port",
             SocketError.AccessDenied => $"{address}: permission denied; give the gateway's user write access to the folder, or choose another path",
             SocketError.AddressFamilyNotSupported => $"{address}: this machine has no IPv6; use an IPv4 address such as 0.0.0.0",
-            { } other => $"{address} cannot be bound ({other}: {failure.Message}); choose another address",
+            { } unforeseen => $"{address} cannot be bound ({unforeseen}: {failure.Message}); choose another address",
             null when failure is IOException or UnauthorizedAccessException => $"{address} cannot be bound ({failure.Message}); choose another address",
             null => null,
         };

@@ -51,7 +51,8 @@ public sealed class DataPlaneHost : IAsyncDisposable
             options.StandardOutput, options.Loggers.CreateLogger("Gateway.AccessLog"), options.Time, Metrics, Seed: (ulong)options.Time.GetTimestamp()));
         _registry = new StateRegistry(Metrics, _logger);
         _compiler = new SnapshotCompiler(options.BaseDirectory, _registry, options.Time);
-        _store.Released += _registry.Release;
+        // Not on the thread of the request that was the last to hold it: a large snapshot takes milliseconds, and connections are closed.
+        _store.Released += snapshot => ThreadPool.UnsafeQueueUserWorkItem(_registry.Release, snapshot, preferLocal: false);
 
         if (application is null)
         {
@@ -97,6 +98,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         try
         {
             ObjectDisposedException.ThrowIf(_stopping is not null, this);
+            if (ReferenceEquals(candidate, _store.Current)) return [];
             while (!_registry.TryAdopt(candidate))
             {
                 CompileResult again = Compile(candidate.Config, candidate.Version, candidate.Source);

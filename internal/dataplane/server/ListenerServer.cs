@@ -24,15 +24,15 @@ internal sealed class ListenerServer
     private readonly ILogger _logger;
     private readonly ConnectionSet _connections = new();
 
-    public ListenerServer(ListenerState listener, in ServerLimits.SettingsKey settings, EndPoint bound, ServerParts parts)
+    public ListenerServer(ListenerModel model, in ServerLimits.SettingsKey settings, EndPoint bound, ServerParts parts)
     {
-        Listener = listener;
+        Listener = model.State;
         Settings = settings;
         Attached = new AttachedListener(bound, _connections);
         _logger = parts.Logger;
-        _application = parts.ApplicationOf(listener);
+        _application = parts.ApplicationOf(model.State);
         KestrelServerOptions options = ServerLimits.Options(settings, parts.KestrelServices);
-        Configure(options, settings, bound, parts.Time);
+        Configure(options, settings, model.Tls, bound, parts.Time);
         _kestrel = new KestrelServer(Options.Create(options), new AttachedListenerFactory(Attached), parts.KestrelServices.Loggers);
     }
 
@@ -73,7 +73,7 @@ internal sealed class ListenerServer
         _kestrel.Dispose();
     }
 
-    private void Configure(KestrelServerOptions options, in ServerLimits.SettingsKey settings, EndPoint bound, TimeProvider time)
+    private void Configure(KestrelServerOptions options, in ServerLimits.SettingsKey settings, ListenerTls? firstTls, EndPoint bound, TimeProvider time)
     {
         bool tls = settings.Tls, http2 = settings.Http2;
         TimeSpan idle = settings.IdleTimeout;
@@ -97,7 +97,8 @@ internal sealed class ListenerServer
                 listen.UseHttps(new TlsHandshakeCallbackOptions
                 {
                     HandshakeTimeout = TimeSpan.FromSeconds(10),
-                    OnConnection = hello => new(Listener.LastModel!.Tls!.OptionsFor(hello.ClientHelloInfo.ServerName)),
+                    // The listener as it is now; as it was, when TLS was taken off it while this connection came.
+                    OnConnection = hello => new((Listener.LastModel!.Tls ?? firstTls!).OptionsFor(hello.ClientHelloInfo.ServerName)),
                 });
                 listen.Use(TlsFacts.Middleware);
             }

@@ -46,11 +46,11 @@ internal sealed class ListenerSet(ServerParts parts, IConnectionListenerFactory 
                 }
                 else
                 {
-                    socket = await BindAsync(key, model, $"listeners[{i}].address", errors, cancellationToken);
+                    socket = await BindAsync(key, model, $"listeners[{i}].address", next, errors, cancellationToken);
                     if (socket is null) continue;
                     bound.Add(socket);
                 }
-                ListenerServer server = new(model.State, settings, socket.Bound, parts);
+                ListenerServer server = new(model, settings, socket.Bound, parts);
                 started.Add(server);
                 await server.StartAsync(cancellationToken);
                 next.Add(new RunningListener(socket, server, model));
@@ -110,7 +110,7 @@ internal sealed class ListenerSet(ServerParts parts, IConnectionListenerFactory 
         foreach (ListenerServer server in started) await server.StopAsync();
     }
 
-    private async Task<ListenSocket?> BindAsync(string key, ListenerModel model, string path, List<ConfigError> errors, CancellationToken cancellationToken)
+    private async Task<ListenSocket?> BindAsync(string key, ListenerModel model, string path, List<RunningListener> earlier, List<ConfigError> errors, CancellationToken cancellationToken)
     {
         try
         {
@@ -118,7 +118,7 @@ internal sealed class ListenerSet(ServerParts parts, IConnectionListenerFactory 
             IConnectionListener inner = await transport.BindAsync(model.EndPoint, cancellationToken);
             return new ListenSocket(key, model.EndPoint, inner, parts.Logger);
         }
-        catch (Exception failure) when (BindFailure.TryExplain(failure, model, _running, out string? why))
+        catch (Exception failure) when (BindFailure.TryExplain(failure, model, earlier, _running, out string? why))
         {
             errors.Add(new ConfigError(path, ConfigErrorCodes.BindFailed, why));
             return null;

@@ -13,7 +13,7 @@ internal static class ServerMetrics
         {
             foreach (ListenerSet.RunningListener running in listeners.Running) readings.Add(running.Model.State.Connections.Open, running.Model.Name);
         });
-        metrics.ObserveGauge("connections_refused", "Client connections closed at once because of a limit, since the listener began.", ["listener"], readings =>
+        metrics.ObserveCounter("connections_refused_total", "Client connections closed at once because of a limit.", ["listener"], readings =>
         {
             foreach (ListenerSet.RunningListener running in listeners.Running) readings.Add(running.Model.State.Connections.Refused, running.Model.Name);
         });

@@ -137,7 +137,7 @@ public sealed class CompilerTests : IAsyncLifetime
         EndpointModel after = _running.Host.Current!.Pools[0].Endpoints[0];
         Assert.Same(before.State, after.State);
         Assert.NotSame(before.Upstream, after.Upstream);
-        Assert.True(before.Upstream.Released);
+        await Gateway.TestKit.Eventually.Until("the old connections are released", () => before.Upstream.Released);
     }
 
     [Fact]

@@ -154,6 +154,30 @@ public sealed class ListenerTests
         await running.ApplyAsync(RunningHost.Listener("a", $"127.0.0.1:{free}"));
     }
 
+    [Fact]
+    public async Task AddressesThatOverlap_AreRefusedWithTheNameOfTheOther()
+    {
+        await using RunningHost running = new();
+        int port = FreePort();
+        ConfigError inDocument = Assert.Single(await running.TryApplyAsync(RunningHost.Document(
+            RunningHost.Listener("all", $"0.0.0.0:{port}"), RunningHost.Listener("one", $"127.0.0.1:{port}"))));
+        Assert.Contains("listener 'all' in the same document", inDocument.Message, StringComparison.Ordinal);
+        await running.ApplyAsync(RunningHost.Listener("all", $"0.0.0.0:{port}"));
+        ConfigError running2 = Assert.Single(await running.TryApplyAsync(RunningHost.Document(RunningHost.Listener("one", $"127.0.0.1:{port}"))));
+        Assert.Contains("which the running listener 'all' holds", running2.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task ListenersThatSwapTheirNames_KeepTheirSockets()
+    {
+        await using RunningHost running = new();
+        string first = $"127.0.0.1:{FreePort()}", second = $"127.0.0.1:{FreePort()}";
+        await running.ApplyAsync(RunningHost.Listener("a", first), RunningHost.Listener("b", second));
+        await running.ApplyAsync(RunningHost.Listener("b", first), RunningHost.Listener("a", second));
+        Assert.Equal("v2 b HTTP/1.1", (await RawHttpClient.OnceAsync(new Uri($"http://{first}/"), Requests.Get)).Text);
+        Assert.Equal("v2 a HTTP/1.1", (await RawHttpClient.OnceAsync(new Uri($"http://{second}/"), Requests.Get)).Text);
+    }
+
     private static int FreePort()
     {
         using Socket socket = new(SocketType.Stream, ProtocolType.Tcp);

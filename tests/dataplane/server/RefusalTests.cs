@@ -42,6 +42,19 @@ public sealed class RefusalTests
     }
 
     [Fact]
+    public async Task Http2ConnectionThatBreaksTheRules_IsCounted()
+    {
+        await using RunningHost running = new();
+        await running.ApplyAsync(RunningHost.Listener());
+        await using RawHttpClient client = await running.ConnectAsync();
+        await client.SendAsync("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        // DATA on stream 0.
+        await client.SendAsync(new byte[] { 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0 });
+        await client.ReadEndAsync();
+        await EventuallyCounted(running, "bad_request");
+    }
+
+    [Fact]
     public async Task HandshakeThatFails_IsCounted()
     {
         await using RunningHost running = new();
