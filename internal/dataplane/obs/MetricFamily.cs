@@ -57,7 +57,7 @@ public sealed class MetricFamily
     {
         lock (_gate)
         {
-            if (_series.Count == 0) return;
+            // Also without a series: the names that there are can then be read from any scrape.
             exposition.Family(Name, Help, Kind);
             foreach (MetricSeries series in _series.Values) exposition.Sample(series.Labels, series.Value);
         }

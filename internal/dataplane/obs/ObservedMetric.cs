@@ -28,7 +28,6 @@ internal sealed class ObservedMetric(string name, string help, MetricKind kind, 
     {
         GaugeReadings readings = new(labels.Length);
         read(readings);
-        if (readings.Values.Count == 0) return;
         exposition.Family(name, help, kind);
 
         Dictionary<string[], double>? rest = null;
