@@ -9,9 +9,9 @@ internal sealed class HostRoutes<T>
 {
     private readonly PathNode<T>? _paths;
     private readonly CompiledRule<T>[]? _regexes;
-    private readonly CompiledRule<T>[]? _anyPath;
+    private readonly RuleList<T>? _anyPath;
 
-    private HostRoutes(PathNode<T>? paths, CompiledRule<T>[]? regexes, CompiledRule<T>[]? anyPath)
+    private HostRoutes(PathNode<T>? paths, CompiledRule<T>[]? regexes, RuleList<T>? anyPath)
     {
         _paths = paths;
         _regexes = regexes;
@@ -39,7 +39,7 @@ internal sealed class HostRoutes<T>
         return new HostRoutes<T>(
             builder.Build(rules[..paths]),
             regexes == paths ? null : rules[paths..regexes].ToArray(),
-            regexes == rules.Length ? null : rules[regexes..].ToArray());
+            regexes == rules.Length ? null : new RuleList<T>(rules[regexes..]));
     }
 
     /// <summary>The best rule whose conditions all hold; null for none.</summary>
@@ -52,9 +52,9 @@ internal sealed class HostRoutes<T>
             if (_paths is not null)
             {
                 PathNode<T>? prefix = PathNode<T>.Walk(_paths, path, out PathNode<T>? exact);
-                if (exact is not null && First(exact.Exact!, ref request) is { } byExactPath) return byExactPath;
+                if (exact is not null && exact.Exact!.First(ref request) is { } byExactPath) return byExactPath;
                 for (; prefix is not null; prefix = prefix.ShorterPrefix)
-                    if (First(prefix.Prefix!, ref request) is { } byPrefix) return byPrefix;
+                    if (prefix.Prefix!.First(ref request) is { } byPrefix) return byPrefix;
             }
             if (_regexes is not null)
             {
@@ -62,15 +62,7 @@ internal sealed class HostRoutes<T>
                     if (rule.Holds(ref request) && rule.Pattern!.IsMatch(path)) return rule;
             }
         }
-        return _anyPath is null ? null : First(_anyPath, ref request);
-    }
-
-    private static CompiledRule<T>? First<TRequest>(CompiledRule<T>[] rules, ref TRequest request)
-        where TRequest : struct, IRouteRequest, allows ref struct
-    {
-        foreach (CompiledRule<T> rule in rules)
-            if (rule.Holds(ref request)) return rule;
-        return null;
+        return _anyPath?.First(ref request);
     }
 
     private static int Group(CompiledRule<T> rule) => rule.Rule.PathKind switch

@@ -15,11 +15,11 @@ internal sealed class PathNode<T>(string text, int end)
     public int Start { get; set; }
     public int End { get; } = end;
 
-    /// <summary>Rules for exactly this path, in the order to ask them.</summary>
-    public CompiledRule<T>[]? Exact { get; set; }
+    /// <summary>Rules for exactly this path.</summary>
+    public RuleList<T>? Exact { get; set; }
 
     /// <summary>Rules for this path and what is under it.</summary>
-    public CompiledRule<T>[]? Prefix { get; set; }
+    public RuleList<T>? Prefix { get; set; }
 
     /// <summary>The next shorter prefix of whole segments that has rules.</summary>
     public PathNode<T>? ShorterPrefix { get; set; }

@@ -52,9 +52,9 @@ internal sealed class PathTreeBuilder<T>
         if (_stack[^1].Node.End < key.Length) Push(new PathNode<T>(key, key.Length));
 
         ref Frame top = ref CollectionsMarshal.AsSpan(_stack)[^1];
-        if (exact.Length != 0) top.Node.Exact = exact.ToArray();
+        if (exact.Length != 0) top.Node.Exact = new RuleList<T>(exact);
         if (prefix.Length == 0) return;
-        top.Node.Prefix = prefix.ToArray();
+        top.Node.Prefix = new RuleList<T>(prefix);
         // A shorter key that is no whole-segment prefix of this one ("/api" of "/apis") has, for its own shorter ones, the answer.
         PathNode<T>? above = top.NearestPrefix;
         top.Node.ShorterPrefix = above is null || key[above.End] == '/' ? above : above.ShorterPrefix;

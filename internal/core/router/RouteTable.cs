@@ -5,8 +5,8 @@ namespace Gateway.Core.Router;
 
 /// <summary>
 /// The compiled routes of a listener. Immutable and thread safe; a match allocates nothing and costs the same whatever the number of routes.
-/// Two things do cost more: rules with one host and path that only other conditions tell apart, and regular expressions of one host, are
-/// asked one after another; and when two threads are in one regular expression at once, the runtime makes the second a matcher of its own.
+/// Two things do cost more: regular expressions of one host, and rules of one host and path that no value of a header field tells apart,
+/// are asked one after another; and when two threads are in one regular expression at once, the runtime makes the second a matcher of its own.
 /// <para>
 /// <b>Precedence</b> (Gateway API): exact host, longer wildcard, any host; then exact path, longest prefix of whole segments (<c>/</c> is the
 /// shortest), regular expressions, no path condition; then a method condition, more header conditions, more query conditions, document order.

@@ -57,6 +57,22 @@ public sealed class HostileInputTests
     }
 
     [Fact]
+    public void RulesOfOnePath_ThatAHeaderTellsApart_AreFoundByItsValue()
+    {
+        var rules = new List<RouteRule<string>> { Rule("rest") };
+        for (int i = 0; i < 50_000; i++) rules.Add(Rule($"t{i}") with { Headers = [new(i % 2 == 0 ? "X-Tenant" : "x-tenant", ValueConditionKind.Equals, $"{i}")] });
+        RouteTable<string> table = RouteTable<string>.Compile(rules);
+        // One after another this would be a billion conditions.
+        Assert.Equal("t49999", Timed(() =>
+        {
+            string? last = null;
+            for (int i = 0; i < 20_000; i++) last = table.Match(new TestRequest("GET", "x", "/", "", [("x-tenant", "none"), ("x-tenant", "49999")]));
+            return last;
+        }));
+        Assert.Equal("rest", table.Match(new TestRequest("GET", "x", "/")));
+    }
+
+    [Fact]
     public void ARegexThatWouldBacktrackForEver_Does_Not()
     {
         RouteTable<string> table = RouteTable<string>.Compile([Rule("evil", PathKind.Regex, "^/(a+)+$")]);

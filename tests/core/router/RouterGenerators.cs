@@ -75,6 +75,18 @@ internal static class RouterGenerators
         select new Case([.. rules.Select(static (r, i) => r with { Name = $"r{i}", Target = $"r{i}" })], [.. asked]),
         static c => Smaller(c));
 
+    /// <summary>Many rules that only conditions tell apart.</summary>
+    public static Arbitrary<Case> OnePathCases() => Arb.From(
+        from count in Gen.Choose(0, 80)
+        from path in Gen.Elements(PathKind.Any, PathKind.Exact, PathKind.Prefix)
+        from rules in Rule.ListOf(count)
+        from headers in Condition.ListOf(2 * count)
+        from asked in Request.ListOf(12)
+        select new Case(
+            [.. rules.Select((r, i) => r with { Name = $"r{i}", Target = $"r{i}", Hosts = [], PathKind = path, Path = "/a", Headers = [.. headers.Skip(2 * i).Take(i % 4 == 0 ? r.Headers.Count : 2)] })],
+            [.. asked.Select(static r => new TestRequest(r.Method, r.Host.ToString(), "/a", r.RawQuery.ToString(), r.Headers))]),
+        static c => Smaller(c));
+
     private static IEnumerable<Case> Smaller(Case c)
     {
         if (c.Requests.Length > 1)

@@ -7,6 +7,7 @@ public readonly struct TestRequest(string method, string host, string path, stri
 {
     private readonly (string Name, string Value)[] _headers = headers ?? [];
 
+    public (string Name, string Value)[] Headers => _headers;
     public ReadOnlySpan<char> Host => host;
     public ReadOnlySpan<char> RawPath => path;
     public ReadOnlySpan<char> RawQuery => query;
