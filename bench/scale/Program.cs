@@ -37,6 +37,7 @@ static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin)
         byte[] document = ScaleConfig.Write(routes, origin.Address, answer);
         using var content = new ByteArrayContent(document);
         content.Headers.ContentType = new MediaTypeHeaderValue("application/json");
+        TimeSpan cpu = CpuTime(gateway);
         long start = Stopwatch.GetTimestamp();
         using HttpResponseMessage response = await gateway.Admin.PostAsync(new Uri("/admin/config", UriKind.Relative), content);
         string body = await response.Content.ReadAsStringAsync();
@@ -45,7 +46,7 @@ static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin)
         await ExpectAsync(client, ScaleConfig.ChangedHost, ScaleConfig.ChangedPath, answer);
         TimeSpan answered = Stopwatch.GetElapsedTime(start);
         double own = JsonDocument.Parse(body).RootElement.GetProperty("durationMs").GetDouble();
-        rows.Add(new Row(routes, run, document.Length, own, applied.TotalMilliseconds, answered.TotalMilliseconds, gateway.Rss - small));
+        rows.Add(new Row(routes, run, document.Length, own, applied.TotalMilliseconds, answered.TotalMilliseconds, (CpuTime(gateway) - cpu).TotalMilliseconds, gateway.Rss - small));
         Console.WriteLine(rows[^1]);
     }
     // That all those routes are really there, not only the one that changed.
@@ -60,6 +61,13 @@ static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin)
     return rows;
 }
 
+// What the gateway's threads have used, which a busy machine does not change.
+static TimeSpan CpuTime(GatewayProcess gateway)
+{
+    using Process process = Process.GetProcessById(gateway.ProcessId);
+    return process.TotalProcessorTime;
+}
+
 static async Task ExpectAsync(HttpClient client, string host, string path, string answer)
 {
     using HttpRequestMessage request = new(HttpMethod.Get, path);
@@ -72,30 +80,33 @@ static async Task ExpectAsync(HttpClient client, string host, string path, strin
 static string Report(List<Row> rows)
 {
     var text = new StringBuilder("# Config scale: from posted bytes to an answered request\n\n");
-    string cpu = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
+    string model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
     long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes >> 30;
-    Line($"- machine class: {Environment.ProcessorCount} × {cpu}, {memory} GiB, {RuntimeInformation.OSArchitecture}, {RuntimeInformation.FrameworkDescription}");
+    Line($"- machine class: {Environment.ProcessorCount} × {model}, {memory} GiB, {RuntimeInformation.OSArchitecture}, {RuntimeInformation.FrameworkDescription}");
+    Line($"- load average when it ended: {File.ReadAllText("/proc/loadavg").Split(' ')[0]}; above the number of processors, times are upper bounds");
     Line($"- command: `make bench-scale`");
     Line($"- what: `POST /admin/config` on `bin/gateway` with a document of so many routes, one of them changed, then at once a request to that route.");
     Line($"  The first apply of a size adds all its routes to a gateway that has just started, so it includes compiling the gateway's own code.");
     Line($"");
-    Line($"| routes | document | first apply | median of the others | slowest of the others | target | memory for the routes |");
-    Line($"|---|---|---|---|---|---|---|");
+    Line($"| routes | document | first apply | median of the others | slowest of the others | target | processor time, first and median | memory for the routes |");
+    Line($"|---|---|---|---|---|---|---|---|");
     foreach (IGrouping<int, Row> size in rows.GroupBy(r => r.Routes))
     {
         double[] warm = [.. size.Skip(1).Select(r => r.Answered).Order()];
+        double[] cpu = [.. size.Skip(1).Select(r => r.Cpu).Order()];
         string target = size.Key switch { 10_000 => "< 300 ms", 100_000 => "< 2000 ms", _ => "" };
-        Line($"| {size.Key} | {size.Last().Bytes / 1e6:0.0} MB | {size.First().Answered:0} ms | {warm[warm.Length / 2]:0} ms | {warm[^1]:0} ms | {target} | {size.Last().Memory / 1048576.0:0} MiB |");
+        Line($"| {size.Key} | {size.Last().Bytes / 1e6:0.0} MB | {size.First().Answered:0} ms | {warm[warm.Length / 2]:0} ms | {warm[^1]:0} ms | {target} | {size.First().Cpu:0} ms, {cpu[cpu.Length / 2]:0} ms | {size.Last().Memory / 1048576.0:0} MiB |");
     }
     Line($"");
-    Line($"Raw rows, in ms: what the gateway says it took, the answer to the POST, the answer of the changed route.");
+    Line($"Raw rows, in ms: what the gateway says it took, the answer to the POST, the answer of the changed route,");
+    Line($"the processor time the gateway used for it.");
     Line($"");
-    Line($"| routes | run | gateway | POST answered | request answered | RSS over start, MiB |");
-    Line($"|---|---|---|---|---|---|");
-    foreach (Row row in rows) Line($"| {row.Routes} | {row.Run} | {row.Own:0.0} | {row.Applied:0.0} | {row.Answered:0.0} | {row.Memory / 1048576.0:0} |");
+    Line($"| routes | run | gateway | POST answered | request answered | processor time | RSS over start, MiB |");
+    Line($"|---|---|---|---|---|---|---|");
+    foreach (Row row in rows) Line($"| {row.Routes} | {row.Run} | {row.Own:0.0} | {row.Applied:0.0} | {row.Answered:0.0} | {row.Cpu:0.0} | {row.Memory / 1048576.0:0} |");
     return text.ToString();
 
     void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
 }
 
-internal sealed record Row(int Routes, int Run, int Bytes, double Own, double Applied, double Answered, long Memory);
+internal sealed record Row(int Routes, int Run, int Bytes, double Own, double Applied, double Answered, double Cpu, long Memory);
