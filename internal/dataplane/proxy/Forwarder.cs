@@ -155,8 +155,12 @@ internal sealed partial class Forwarder(ProxyServices services)
         LogUpstream(services.Log, error, request.RequestId, request.Route!.Name, request.Endpoint!.Address);
     }
 
-    private static void RecordAttempt(RequestContext request, PoolModel pool) =>
+    private static void RecordAttempt(RequestContext request, PoolModel pool)
+    {
         pool.State.Metrics.RecordAttempt((int)request.Category, request.UpstreamHeadersAt - request.UpstreamStartedAt);
+        request.Endpoint!.State.RecordAttempt(failed: request.Category is ErrorCategory.UpstreamConnectFailed or ErrorCategory.UpstreamReset
+            or ErrorCategory.UpstreamProtocolError or ErrorCategory.UpstreamTimeout);
+    }
 
     private static bool IsOfTheUpstream(Exception error) =>
         error is HttpRequestException or IOException or OperationCanceledException or System.Net.Sockets.SocketException or ObjectDisposedException;

@@ -21,7 +21,9 @@ public sealed partial class DemoTests
         try
         {
             List<string> printed = await Eventually.Within("the end of what the demo prints", ReadUntilAsync(demo.StandardOutput, "Ctrl-C stops everything."));
-            Task drained = demo.StandardOutput.ReadToEndAsync();
+            // Nobody reads on, and a full pipe would stop the demo.
+            _ = demo.StandardOutput.ReadToEndAsync();
+            _ = demo.StandardError.ReadToEndAsync();
             List<(string Command, string Comment)> steps = Steps(printed);
             Assert.Contains(steps, s => s.Command.Contains("/admin/config", StringComparison.Ordinal));
             Assert.Contains(steps, s => s.Command.Contains("gatewayctl rollback", StringComparison.Ordinal));
@@ -89,7 +91,7 @@ public sealed partial class DemoTests
     }
 
     private static Process Start(params string[] arguments) =>
-        Process.Start(new ProcessStartInfo(GatewayProcess.Executable, arguments) { RedirectStandardOutput = true, WorkingDirectory = RepositoryRoot.Folder })!;
+        Process.Start(new ProcessStartInfo(GatewayProcess.Executable, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = RepositoryRoot.Folder })!;
 
     /// <summary>Ports that were free a moment ago: a demo's addresses are in its configuration, so they cannot be 0.</summary>
     private static int[] FreePorts(int count)
