@@ -81,6 +81,8 @@ public sealed class DataPlaneHost : IAsyncDisposable
 
     internal StateRegistry Registry => _registry;
 
+    internal ListenerSet Servers => _listeners;
+
     /// <summary>
     /// Turns a valid document into a snapshot. Pure: reads the certificate files that the document names, touches nothing live, and the
     /// state of what is new belongs to the candidate until it is published. All errors are collected.

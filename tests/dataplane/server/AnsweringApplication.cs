@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Http.Features;
 namespace Gateway.DataPlane.Tests.Server;
 
 /// <summary>
-/// In place of the proxy: answers with the snapshot's version and the listener's name, protocol and TLS facts. <c>/hold</c> answers when
-/// the test says so; an upgrade echoes.
+/// In place of the proxy: answers with the snapshot's version and the listener's name, protocol and TLS facts, after it has read the body.
+/// <c>/hold</c> answers when the test says so; an upgrade echoes.
 /// </summary>
 internal sealed class AnsweringApplication(SnapshotStore store, ListenerState listener, Held held) : IHttpApplication<IFeatureCollection>
 {
@@ -41,6 +41,8 @@ internal sealed class AnsweringApplication(SnapshotStore store, ListenerState li
                 return;
             }
             if (request.Path == "/hold") await held.WaitAsync(context.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted);
+            byte[] read = new byte[1024];
+            while (await request.Body.ReadAsync(read) > 0) held.Read();
             TlsConnectionInfo? tls = context.Get<TlsConnectionInfo>();
             string text = $"{snapshot.Version} {model.Name} {request.Protocol} {tls?.Version} {tls?.ServerName} {tls?.ClientSubject}".TrimEnd();
             byte[] body = Encoding.UTF8.GetBytes(text);
@@ -64,6 +66,12 @@ internal sealed class Held
 {
     private readonly TaskCompletionSource _open = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _waiting;
+    private int _pieces;
+
+    /// <summary>Pieces of bodies that were read.</summary>
+    public int Pieces => Volatile.Read(ref _pieces);
+
+    public void Read() => Interlocked.Increment(ref _pieces);
 
     public int Waiting => Volatile.Read(ref _waiting);
 

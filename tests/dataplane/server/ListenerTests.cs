@@ -155,6 +155,27 @@ public sealed class ListenerTests
     }
 
     [Fact]
+    public async Task ServersThatWereReplaced_AreCollected()
+    {
+        await using RunningHost running = new();
+        List<WeakReference> servers = [];
+        for (int i = 0; i < 20; i++) await ReplaceAsync(running, servers, i);
+        await running.ApplyAsync(RunningHost.Listener());
+        await Eventually.Until("all replaced servers are garbage", () =>
+        {
+            GC.Collect();
+            return servers.TrueForAll(server => !server.IsAlive);
+        });
+
+        static async Task ReplaceAsync(RunningHost running, List<WeakReference> servers, int i)
+        {
+            await running.ApplyAsync(RunningHost.Listener() with { Limits = new() { HeaderCount = 50 + i } });
+            await RawHttpClient.OnceAsync(running.Address(), Requests.Get.Replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n", StringComparison.Ordinal));
+            servers.Add(new WeakReference(running.Host.Servers.Running[0].Server));
+        }
+    }
+
+    [Fact]
     public async Task AddressesThatOverlap_AreRefusedWithTheNameOfTheOther()
     {
         await using RunningHost running = new();

@@ -35,6 +35,34 @@ public sealed class ShutdownTests
     }
 
     [Fact]
+    public async Task UploadAndTunnel_GoOnWhileIdleConnectionsAreClosed()
+    {
+        await using RunningHost running = new();
+        await running.ApplyAsync(RunningHost.Listener());
+        await using RawHttpClient idle = await running.ConnectAsync();
+        await idle.RequestAsync(Requests.Get);
+        await using RawHttpClient upload = await running.ConnectAsync();
+        await upload.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 6\r\n\r\none");
+        await using RawHttpClient chunked = await running.ConnectAsync();
+        await chunked.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n");
+        await using RawHttpClient tunnel = await running.ConnectAsync();
+        await tunnel.SendAsync(Requests.Upgrade);
+        await tunnel.ReadHeadAsync();
+        await Eventually.Until("both uploads have begun", () => running.Held.Pieces == 2);
+
+        Task<StopReport> stopping = running.Host.StopAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal("", (await idle.ReadEndAsync()).Remainder);
+
+        await tunnel.SendAsync("still here");
+        Assert.Equal("still here"u8.ToArray(), await tunnel.ReadAsync(10));
+        RawResponse first = await upload.RequestAsync("two");
+        RawResponse second = await chunked.RequestAsync("3\r\ntwo\r\n0\r\n\r\n");
+        Assert.Equal((200, "close", 200, "close"), (first.Status, first["Connection"], second.Status, second["Connection"]));
+        await tunnel.DisposeAsync();
+        Assert.Equal(new StopReport(3, 0), await Eventually.Within("the stop ends", stopping));
+    }
+
+    [Fact]
     public async Task ClientInSteadyUse_IsToldByItsNextResponse()
     {
         await using RunningHost running = new();

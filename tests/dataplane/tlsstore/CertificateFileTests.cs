@@ -90,6 +90,22 @@ public sealed class CertificateFileTests
         Assert.Single(loaded.WithNewTicketKeys([.. loaded.Context.IntermediateCertificates], now).Context.IntermediateCertificates);
     }
 
+    [Fact]
+    public void TicketKeys_AreRenewedTwiceADay_WithTheSameCertificate()
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        WriteCertificate(key);
+        _folder.Write("c.key", key.ExportPkcs8PrivateKeyPem());
+        Assert.True(TryLoad(out LoadedCertificate? loaded, out _));
+        CertificateState state = new("c", new CertificateKey(_folder["c.pem"], _folder["c.key"], null), loaded!);
+        bool Refresh(double hours) => state.Refresh(loaded!.LoadedAt.AddHours(hours), Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, () => { });
+        Assert.False(Refresh(11.9));
+        Assert.Same(loaded, state.Current);
+        Assert.False(Refresh(12.1));
+        Assert.NotSame(loaded!.Context, state.Current.Context);
+        Assert.Equal(loaded.Context.TargetCertificate.Thumbprint, state.Current.Context.TargetCertificate.Thumbprint);
+    }
+
     private void WriteCertificate(AsymmetricAlgorithm key)
     {
         CertificateRequest request = key is ECDsa ec
