@@ -28,6 +28,14 @@ internal sealed class LoginGuard(TimeProvider time)
     private readonly Lock _gate = new();
     private readonly Dictionary<IPAddress, Failures> _byAddress = [];
 
+    internal int Remembered
+    {
+        get
+        {
+            lock (_gate) return _byAddress.Count;
+        }
+    }
+
     /// <summary>How much longer the address is locked out; zero when it is not.</summary>
     public TimeSpan LockedFor(IPAddress? address)
     {
