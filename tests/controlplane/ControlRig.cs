@@ -27,7 +27,7 @@ internal sealed class ControlRig : IAsyncDisposable
         Store = ConfigStore.Open(folder["data"], new Store.UnsyncedFiles());
         Audit = new AuditLog(folder["data"]);
         Host = new DataPlaneHost(new DataPlaneOptions(folder.Root, NullLoggerFactory.Instance, TimeProvider.System));
-        _side = new SideListener(async address => await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => Api.HandleSideAsync(c), NullLoggerFactory.Instance));
+        _side = new SideListener(async address => await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => Api!.HandleSideAsync(c), NullLoggerFactory.Instance));
         Queue = new ApplyQueue(Host, Store, Audit, new DocumentReader(folder.Root), _side, TimeProvider.System, NullLoggerFactory.Instance);
         File = new FileProvider(ConfigFile, Queue, TimeProvider.System, NullLoggerFactory.Instance);
         Readiness = new Readiness(Host, Queue, File);

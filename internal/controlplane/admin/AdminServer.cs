@@ -3,6 +3,7 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Gateway.ControlPlane.Apply;
+using Gateway.DataPlane.Server;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
@@ -53,10 +54,11 @@ public sealed class AdminServer : IAsyncDisposable
     {
         KestrelServerOptions options = new() { AddServerHeader = false };
         options.Limits.MaxConcurrentConnections = MostConnections;
-        options.Limits.MaxRequestBodySize = ConfigDocument.MaxBytes;
+        // Kestrel counts the framing of chunks too; the endpoints count the bytes themselves.
+        options.Limits.MaxRequestBodySize = ConfigDocument.MaxBytes + (1 << 20);
         options.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
         bool tls = secure?.Certificate is not null;
-        if (tls) options.ApplicationServices = new LoggersOnly(loggers);
+        if (tls) options.ApplicationServices = new KestrelServices(loggers);
         options.Listen(address, listen =>
         {
             listen.Protocols = tls ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
@@ -78,20 +80,19 @@ public sealed class AdminServer : IAsyncDisposable
         return new AdminServer(kestrel, new IPEndPoint(address.Address, new Uri(bound).Port), tls);
     }
 
-    private static HttpsConnectionAdapterOptions Https(AdminListenOptions secure)
+    private static TlsHandshakeCallbackOptions Https(AdminListenOptions secure)
     {
-        HttpsConnectionAdapterOptions https = new()
+        SslServerAuthenticationOptions options = new()
         {
-            ServerCertificate = secure.Certificate,
-            ServerCertificateChain = secure.Chain,
-            SslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
+            ServerCertificateContext = SslStreamCertificateContext.Create(secure.Certificate!, secure.Chain, offline: true),
+            EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
         };
         if (secure.ClientAuthorities is { } authorities)
         {
-            https.ClientCertificateMode = Microsoft.AspNetCore.Server.Kestrel.Https.ClientCertificateMode.RequireCertificate;
-            https.ClientCertificateValidation = (certificate, _, errors) => (errors & SslPolicyErrors.RemoteCertificateNotAvailable) == 0 && IsIssuedBy(certificate, authorities);
+            options.ClientCertificateRequired = true;
+            options.RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is X509Certificate2 shown && IsIssuedBy(shown, authorities);
         }
-        return https;
+        return new TlsHandshakeCallbackOptions { OnConnection = _ => new ValueTask<SslServerAuthenticationOptions>(options), HandshakeTimeout = TimeSpan.FromSeconds(10) };
     }
 
     private static bool IsIssuedBy(X509Certificate2 certificate, X509Certificate2Collection authorities)
@@ -103,11 +104,5 @@ public sealed class AdminServer : IAsyncDisposable
         const string clientAuthentication = "1.3.6.1.5.5.7.3.2";
         chain.ChainPolicy.ApplicationPolicy.Add(new System.Security.Cryptography.Oid(clientAuthentication));
         return chain.Build(certificate);
-    }
-
-    /// <summary>Kestrel asks its options for services only when TLS is set up, and then for loggers.</summary>
-    private sealed class LoggersOnly(ILoggerFactory loggers) : IServiceProvider
-    {
-        public object? GetService(Type serviceType) => serviceType == typeof(ILoggerFactory) ? loggers : null;
     }
 }

@@ -9,7 +9,7 @@ namespace Gateway.DataPlane.Server;
 /// What Kestrel asks its options for, and only when TLS is set up: loggers, and its own metrics, which need a factory of meters. A
 /// container would cost start-up time for three answers.
 /// </summary>
-internal sealed class KestrelServices(ILoggerFactory loggers) : IServiceProvider
+public sealed class KestrelServices(ILoggerFactory loggers) : IServiceProvider
 {
     private readonly NoMeters _meters = new();
     private object? _kestrelMetrics;
