@@ -18,12 +18,17 @@ public static class CanonicalConfig
     public static byte[] WriteForDisplay(GatewayConfig config) => Form(config, SecretForm.Hidden).Written.ToArray();
 
     /// <summary>The version of a configuration: the lower-case hex SHA-256 of its canonical bytes.</summary>
-    public static string Version(GatewayConfig config) => Convert.ToHexStringLower(SHA256.HashData(Form(config, SecretForm.Digest).Written));
+    public static string Version(GatewayConfig config)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(Form(config, SecretForm.Digest, hash).Written);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
-    private static CanonicalWriter Form(GatewayConfig config, SecretForm secrets)
+    private static CanonicalWriter Form(GatewayConfig config, SecretForm secrets, IncrementalHash? hash = null)
     {
         ArgumentNullException.ThrowIfNull(config);
-        var writer = new CanonicalWriter(secrets, withDefaults: false);
+        var writer = new CanonicalWriter(secrets, withDefaults: false, hash);
         ConfigShapes.Root.Write(writer, config);
         return writer;
     }

@@ -16,7 +16,7 @@ public sealed record PoolConfig
     public LoadBalancingPolicy LoadBalancing { get; init; } = LoadBalancingPolicy.LeastRequests;
 
     [Doc("Connections to the endpoints.")]
-    public ConnectionsConfig Connections { get; init; } = new();
+    public ConnectionsConfig Connections { get; init; } = ConnectionsConfig.Default;
 }
 
 [Doc("One upstream endpoint.")]
@@ -67,6 +67,8 @@ public sealed record UpstreamTlsConfig
 [Doc("Connections to the endpoints of a pool.")]
 public sealed record ConnectionsConfig
 {
+    internal static readonly ConnectionsConfig Default = new();
+
     [Doc("Time to connect, with the TLS handshake. 502 upstream_connect_failed.")]
     [Range("10ms", "5m")]
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(1);

@@ -10,7 +10,7 @@ public sealed record RouteConfig
     public IReadOnlyList<string> Listeners { get; init; } = [];
 
     [Doc("The requests the route is for. Empty: every request.")]
-    public MatchConfig Match { get; init; } = new();
+    public MatchConfig Match { get; init; } = MatchConfig.AnyRequest;
 
     [Doc("Forward to this pool.")]
     public string? Pool { get; init; }
@@ -25,12 +25,15 @@ public sealed record RouteConfig
     public ByteSize? BodyBytes { get; init; }
 
     [Doc("How long things may take.")]
-    public TimeoutsConfig Timeouts { get; init; } = new();
+    public TimeoutsConfig Timeouts { get; init; } = TimeoutsConfig.Default;
 }
 
 [Doc("All of the conditions given must hold. Precedence between routes is the Gateway API's: exact host, longer wildcard, any host; exact path, longest prefix, regular expression; method; number of headers; number of query parameters; order in the document.")]
 public sealed record MatchConfig
 {
+    // Most routes of a large document leave most of this out, and share one.
+    internal static readonly MatchConfig AnyRequest = new();
+
     [Doc("Host names without port, exact or with a leading \"*.\" label that stands for one or more labels. Case does not matter. Empty: any host.")]
     [Example("[\"shop.example.com\", \"*.shop.example.com\"]")]
     public IReadOnlyList<string> Hosts { get; init; } = [];
@@ -115,6 +118,8 @@ public sealed record RespondConfig
 [Doc("How long things may take; 0s for no limit.")]
 public sealed record TimeoutsConfig
 {
+    internal static readonly TimeoutsConfig Default = new();
+
     [Doc("The whole request, to the last byte of the response. 504 request_timeout. Upgraded connections are exempt from the moment of the upgrade.")]
     [Range("0s", "24h")]
     public TimeSpan Request { get; init; } = TimeSpan.FromSeconds(30);

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Cryptography;
@@ -19,14 +20,18 @@ internal enum SecretForm
 /// Minified JSON with rules of its own rather than a library's, which may change: of characters only <c>"</c>, <c>\</c> and those below
 /// U+0020 are escaped, the latter as <c>\u00xx</c> in lower case.
 /// </summary>
-internal sealed class CanonicalWriter(SecretForm secrets, bool withDefaults)
+internal sealed class CanonicalWriter(SecretForm secrets, bool withDefaults, IncrementalHash? hash = null)
 {
-    private byte[] _buffer = new byte[4096];
+    private static readonly SearchValues<char> Escaped = SearchValues.Create([.. Enumerable.Range(0, 0x20).Select(c => (char)c), '"', '\\']);
+
+    private const int HashedAtOnce = 32 << 10;
+    private byte[] _buffer = new byte[hash is null ? 4 << 10 : HashedAtOnce + (4 << 10)];
     private int _length;
     private bool _first = true;
 
     public bool WithDefaults => withDefaults;
 
+    /// <summary>What was written; with a hash, what it has not seen yet.</summary>
     public ReadOnlySpan<byte> Written => _buffer.AsSpan(0, _length);
 
     public void BeginObject() => Begin((byte)'{');
@@ -105,7 +110,7 @@ internal sealed class CanonicalWriter(SecretForm secrets, bool withDefaults)
         ReadOnlySpan<char> rest = value;
         while (true)
         {
-            int plain = IndexOfEscaped(rest);
+            int plain = rest.IndexOfAny(Escaped);
             at += Encoding.UTF8.GetBytes(plain < 0 ? rest : rest[..plain], to[at..]);
             if (plain < 0) break;
             at += Escape(rest[plain], to[at..]);
@@ -113,13 +118,6 @@ internal sealed class CanonicalWriter(SecretForm secrets, bool withDefaults)
         }
         to[at++] = (byte)'"';
         _length += at;
-    }
-
-    private static int IndexOfEscaped(ReadOnlySpan<char> text)
-    {
-        int special = text.IndexOfAny('"', '\\');
-        int control = (special < 0 ? text : text[..special]).IndexOfAnyInRange('\0', '\u001F');
-        return control >= 0 ? control : special;
     }
 
     private static int Escape(char c, Span<byte> to)
@@ -144,6 +142,11 @@ internal sealed class CanonicalWriter(SecretForm secrets, bool withDefaults)
 
     private Span<byte> Reserve(int bytes)
     {
+        if (hash is not null && _length >= HashedAtOnce)
+        {
+            hash.AppendData(_buffer, 0, _length);
+            _length = 0;
+        }
         if (_buffer.Length - _length < bytes) Array.Resize(ref _buffer, Math.Max(_buffer.Length * 2, _length + bytes));
         return _buffer.AsSpan(_length);
     }

@@ -54,6 +54,9 @@ internal abstract class FieldShape<TRecord> where TRecord : class
 /// <inheritdoc/>
 internal sealed class FieldShape<TRecord, TValue> : FieldShape<TRecord> where TRecord : class
 {
+    // Code that was not optimized yet boxes a value to compare it with null, and most documents are written by such code.
+    private static readonly bool CanBeNull = default(TValue) is null;
+
     private readonly ValueShape<TValue> _value;
     private readonly Func<TRecord, TValue> _get;
     private readonly Action<TRecord, TValue> _set;
@@ -86,10 +89,11 @@ internal sealed class FieldShape<TRecord, TValue> : FieldShape<TRecord> where TR
     {
         if (IsIgnored) return;
         TValue value = _get(source);
-        if (value is null && !writer.WithDefaults) return;
+        bool isNull = CanBeNull && value is null;
+        if (isNull && !writer.WithDefaults) return;
         if (!writer.WithDefaults && !IsRequired && _value.Same(value, _default)) return;
         writer.Name(Utf8Name);
-        if (value is null) writer.Null();
+        if (isNull) writer.Null();
         else _value.Write(writer, value);
     }
 

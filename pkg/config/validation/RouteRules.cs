@@ -2,9 +2,6 @@ namespace Gateway.Config.Validation;
 
 internal static class RouteRules
 {
-    private static readonly TimeoutsConfig DefaultTimeouts = new();
-    private static readonly MatchConfig AnyRequest = new();
-
     public static void Validate(IReadOnlyList<RouteConfig> routes, References references, Findings findings)
     {
         findings.Path.Push("routes");
@@ -16,7 +13,7 @@ internal static class RouteRules
             findings.Path.PushIndex(i);
             if (route.Name is { } name) names.Add(name, i);
             Listeners(route, references, findings);
-            match.Validate(route.Match ?? AnyRequest);
+            match.Validate(route.Match);
             Action(route, references, findings);
             Timeouts(route.Timeouts, findings);
             findings.Path.Pop();
@@ -78,9 +75,9 @@ internal static class RouteRules
 
     private static void Timeouts(TimeoutsConfig timeouts, Findings findings)
     {
-        if (ReferenceEquals(timeouts, DefaultTimeouts) || timeouts.Attempt <= timeouts.Request || timeouts.Request == TimeSpan.Zero) return;
+        if (ReferenceEquals(timeouts, TimeoutsConfig.Default) || timeouts.Attempt <= timeouts.Request || timeouts.Request == TimeSpan.Zero) return;
         // A request timeout alone may well be shorter than what an attempt has by itself.
-        if (timeouts.Attempt == DefaultTimeouts.Attempt) return;
+        if (timeouts.Attempt == TimeoutsConfig.Default.Attempt) return;
         findings.Path.Push("timeouts");
         findings.Warning("attempt", ConfigErrorCodes.Doubtful, $"{DurationText.Format(timeouts.Attempt)} for an attempt can never pass, since the whole request has {DurationText.Format(timeouts.Request)}");
         findings.Path.Pop();

@@ -1,6 +1,8 @@
+using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Gateway.Bench.Micro.Documents;
 using Gateway.Config;
 using Gateway.ControlPlane.Documents;
 using Xunit;
@@ -86,6 +88,16 @@ public sealed class CanonicalConfigTests
             "/routes/2/respond/contentType", "/routes/4/bodyBytes", "/listeners/0/protocol", "/listeners/0/tls", "/listeners/0/limits/connections",
             "/listeners/0/limits/minBodyRate", "/accessLog/format",
         ], silent);
+    }
+
+    [Fact]
+    public void TheVersion_IsTheHashOfTheCanonicalBytes()
+    {
+        foreach (byte[] json in (byte[][])[Encoding.UTF8.GetBytes(Full), "{\"version\":\"v1\"}"u8.ToArray(), ConfigDocuments.Json(1000)])
+        {
+            GatewayConfig config = ConfigReader.ReadJson(json).Config!;
+            Assert.Equal(Convert.ToHexStringLower(SHA256.HashData(CanonicalConfig.Write(config))), CanonicalConfig.Version(config));
+        }
     }
 
     [Fact]
