@@ -4,7 +4,7 @@ namespace Gateway.DataPlane.Obs;
 
 /// <summary>
 /// What is known about a request at its end, as values: references and numbers only, so that handing it over formats and allocates
-/// nothing. Times are timestamps of the log's <see cref="TimeProvider"/>; 0 where the phase was not reached. A null is left out of the line.
+/// nothing. Times are timestamps of the log's <see cref="TimeProvider"/>; 0 where the phase was not reached. A null is written as such.
 /// </summary>
 internal struct AccessLogEntry
 {

@@ -25,6 +25,7 @@ internal sealed class AccessLogFormatter(TimeProvider time)
         line.Byte((byte)'\n');
     }
 
+    /// <summary>Every line has every field, null where it is not known: whoever reads lines into columns need not guess.</summary>
     private void Json(LineBuffer line, in AccessLogEntry entry, AccessLogModel model)
     {
         line.Byte((byte)'{');
@@ -51,8 +52,12 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                     break;
                 case AccessLogField.Query:
                     ReadOnlySpan<char> query = Query(entry, model);
-                    if (query.IsEmpty) break;
                     Name(line, start, "query"u8);
+                    if (query.IsEmpty)
+                    {
+                        line.Ascii("null"u8);
+                        break;
+                    }
                     line.Byte((byte)'"');
                     UrlRedaction.Query(line, query, Escaping.Json);
                     line.Byte((byte)'"');
@@ -67,8 +72,12 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                 case AccessLogField.Detail: Text(line, start, "detail"u8, entry.Detail); break;
                 case AccessLogField.Snapshot: Text(line, start, "snapshot"u8, entry.Snapshot); break;
                 case AccessLogField.ClientIp:
-                    if (entry.ClientIp is null) break;
                     Name(line, start, "clientIp"u8);
+                    if (entry.ClientIp is null)
+                    {
+                        line.Ascii("null"u8);
+                        break;
+                    }
                     line.Byte((byte)'"');
                     line.Number(Address(entry.ClientIp));
                     line.Byte((byte)'"');
@@ -79,15 +88,23 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                 case AccessLogField.RequestBytes: Number(line, start, "requestBytes"u8, entry.RequestBytes); break;
                 case AccessLogField.ResponseBytes: Number(line, start, "responseBytes"u8, entry.ResponseBytes); break;
                 case AccessLogField.UserAgent:
-                    if (string.IsNullOrEmpty(entry.UserAgent)) break;
                     Name(line, start, "userAgent"u8);
+                    if (string.IsNullOrEmpty(entry.UserAgent))
+                    {
+                        line.Ascii("null"u8);
+                        break;
+                    }
                     line.Byte((byte)'"');
                     line.HeaderText(entry.UserAgent, Escaping.Json);
                     line.Byte((byte)'"');
                     break;
                 case AccessLogField.Referer:
-                    if (string.IsNullOrEmpty(entry.Referer)) break;
                     Name(line, start, "referer"u8);
+                    if (string.IsNullOrEmpty(entry.Referer))
+                    {
+                        line.Ascii("null"u8);
+                        break;
+                    }
                     line.Byte((byte)'"');
                     UrlRedaction.Url(line, entry.Referer, Escaping.Json, !model.RedactQuery);
                     line.Byte((byte)'"');
@@ -162,8 +179,12 @@ internal sealed class AccessLogFormatter(TimeProvider time)
 
     private static void Text(LineBuffer line, int start, ReadOnlySpan<byte> name, ReadOnlySpan<char> value)
     {
-        if (value.IsEmpty) return;
         Name(line, start, name);
+        if (value.IsEmpty)
+        {
+            line.Ascii("null"u8);
+            return;
+        }
         line.Byte((byte)'"');
         line.Text(value, Escaping.Json);
         line.Byte((byte)'"');
@@ -177,8 +198,8 @@ internal sealed class AccessLogFormatter(TimeProvider time)
 
     private void Milliseconds(LineBuffer line, int start, ReadOnlySpan<byte> name, long from, long to)
     {
-        if (from == 0 || to == 0) return;
         Name(line, start, name);
-        line.Number(time.GetElapsedTime(from, to).TotalMilliseconds, "0.###");
+        if (from == 0 || to == 0) line.Ascii("null"u8);
+        else line.Number(time.GetElapsedTime(from, to).TotalMilliseconds, "0.###");
     }
 }

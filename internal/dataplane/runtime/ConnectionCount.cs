@@ -7,12 +7,18 @@ internal sealed class ConnectionCount
 {
     private readonly Dictionary<IPAddress, int> _byAddress = [];
     private int _open;
-    private long _refused;
+    private long _refusedByLimit, _refusedByAddress;
 
     public int Open => Volatile.Read(ref _open);
 
     /// <summary>Connections closed at once because of a limit, since the start.</summary>
-    public long Refused => Volatile.Read(ref _refused);
+    public long Refused => RefusedByLimit + RefusedByAddress;
+
+    /// <summary>Those of them that met the listener's limit.</summary>
+    public long RefusedByLimit => Volatile.Read(ref _refusedByLimit);
+
+    /// <summary>Those of them that met the limit of their address.</summary>
+    public long RefusedByAddress => Volatile.Read(ref _refusedByAddress);
 
     /// <summary>Counts a connection in, unless a limit (0: none) is reached. True must be followed by one <see cref="Leave"/> with the same address and <paramref name="counted"/>.</summary>
     /// <param name="counted">The address was counted too; limits may change while the connection is open.</param>
@@ -20,7 +26,7 @@ internal sealed class ConnectionCount
     {
         counted = false;
         int open = Interlocked.Increment(ref _open);
-        if (limit > 0 && open > limit) return Refuse();
+        if (limit > 0 && open > limit) return Refuse(ref _refusedByLimit);
         if (limitPerAddress == 0 || address is null) return true;
         lock (_byAddress)
         {
@@ -32,7 +38,7 @@ internal sealed class ConnectionCount
                 return true;
             }
         }
-        return Refuse();
+        return Refuse(ref _refusedByAddress);
     }
 
     public void Leave(IPAddress? address, bool counted)
@@ -46,10 +52,10 @@ internal sealed class ConnectionCount
         }
     }
 
-    private bool Refuse()
+    private bool Refuse(ref long refused)
     {
         Interlocked.Decrement(ref _open);
-        Interlocked.Increment(ref _refused);
+        Interlocked.Increment(ref refused);
         return false;
     }
 

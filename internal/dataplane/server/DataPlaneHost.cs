@@ -56,7 +56,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
 
         if (application is null)
         {
-            ProxyServices services = new(_store, Metrics, options.Time, options.Loggers);
+            ProxyServices services = new(_store, Metrics, options.Time, options.Loggers, _accessLog);
             application = (listener, _, inFlight) => new ListenerApplication<Exchange>(new GatewayApplication(services, listener), inFlight);
         }
         KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));

@@ -13,9 +13,14 @@ internal static class ServerMetrics
         {
             foreach (ListenerSet.RunningListener running in listeners.Running) readings.Add(running.Model.State.Connections.Open, running.Model.Name);
         });
-        metrics.ObserveCounter("connections_refused_total", "Client connections closed at once because of a limit.", ["listener"], readings =>
+        metrics.ObserveCounter("connections_rejected_total", "Client connections closed at once because of a limit: the listener's, or that of one address.", ["listener", "reason"], readings =>
         {
-            foreach (ListenerSet.RunningListener running in listeners.Running) readings.Add(running.Model.State.Connections.Refused, running.Model.Name);
+            foreach (ListenerSet.RunningListener running in listeners.Running)
+            {
+                ConnectionCount connections = running.Model.State.Connections;
+                readings.Add(connections.RefusedByLimit, running.Model.Name, "connections");
+                readings.Add(connections.RefusedByAddress, running.Model.Name, "connections_per_address");
+            }
         });
         metrics.ObserveGauge("connections_draining", "Open client connections of servers that were replaced or removed.", () => listeners.DrainingConnections);
         metrics.ObserveGauge("requests_in_flight", "Requests and upgraded connections in flight.", () => inFlight.Held);

@@ -21,8 +21,8 @@ public sealed class AccessLogFormatTests
         await LineAsync(new(), LogFixture.Full()));
 
     [Fact]
-    public async Task Json_LeavesOutWhatIsNotKnown() => Assert.Equal(
-        """{"time":"2026-03-04T05:06:05.890Z","path":"-","status":400,"attempts":0,"requestBytes":0,"responseBytes":0}""",
+    public async Task Json_HasNullForWhatIsNotKnown() => Assert.Equal(
+        """{"time":"2026-03-04T05:06:05.890Z","requestId":null,"method":null,"scheme":null,"host":null,"path":"-","query":null,"protocol":null,"status":400,"route":null,"pool":null,"endpoint":null,"attempts":0,"category":null,"detail":null,"snapshot":null,"clientIp":null,"listener":null,"durationMs":null,"upstreamMs":null,"requestBytes":0,"responseBytes":0,"userAgent":null,"referer":null,"tlsVersion":null,"tlsCipher":null,"sni":null}""",
         await LineAsync(new(), new AccessLogEntry { Status = 400 }));
 
     [Fact]
@@ -49,7 +49,7 @@ public sealed class AccessLogFormatTests
     public async Task RedactQuery_LeavesEveryQueryOut()
     {
         AccessLogConfig config = new() { RedactQuery = true, Fields = ["path", "query", "referer"] };
-        Assert.Equal("""{"path":"/api/x","referer":"https://example.com/from"}""", await LineAsync(config, LogFixture.Full()));
+        Assert.Equal("""{"path":"/api/x","query":null,"referer":"https://example.com/from"}""", await LineAsync(config, LogFixture.Full()));
         config = new() { RedactQuery = true, Format = AccessLogFormat.Combined };
         Assert.DoesNotContain("?", await LineAsync(config, LogFixture.Full()));
     }
