@@ -22,11 +22,14 @@ public sealed class StreamedContent(long? length = null) : HttpContent
     /// <summary>Makes the request fail: the body ends with an error.</summary>
     public void Fail() => _complete.TrySetException(new IOException("the test ends the body with an error"));
 
-    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+    protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => SerializeToStreamAsync(stream, context, CancellationToken.None);
+
+    // The client resets a cancelled request's stream only when its body has ended.
+    protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        await stream.FlushAsync();
+        await stream.FlushAsync(cancellationToken);
         _ = _stream.TrySetResult(stream);
-        await _complete.Task;
+        await _complete.Task.WaitAsync(cancellationToken);
     }
 
     protected override bool TryComputeLength(out long contentLength)
