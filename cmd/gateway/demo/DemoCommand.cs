@@ -1,8 +1,9 @@
 using System.CommandLine;
 using System.Net;
-using Gateway.Command.Commands;
+using Gateway.Command.Run;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
+using Microsoft.Extensions.Logging;
 
 namespace Gateway.Command.Demo;
 
@@ -11,7 +12,6 @@ internal static class DemoCommand
 {
     public const string DefaultAdmin = "127.0.0.1:9901";
     public const string DefaultTokenFile = "./data/admin.token";
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 
     public static System.CommandLine.Command Create()
     {
@@ -46,12 +46,12 @@ internal static class DemoCommand
             if (config is not null && !await StartOriginsAsync(config, file, origins, time, cancellationToken)) return ExitCodes.Input;
             if (Path.GetDirectoryName(tokenFile) is { Length: > 0 } folder) _ = Directory.CreateDirectory(folder);
             // A history of its own, so that every demo begins with the file as it is; the token stays where gatewayctl looks for it.
-            Task<int> gateway = RunCommand.Create()
-                .Parse(["--config", file, "--admin", admin, "--admin-token-file", tokenFile, "--data-dir", data.FullName])
-                .InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null }, cancellationToken);
-            if (await IsReadyAsync(gateway, admin, time) && config is not null)
+            var options = new RunOptions(file, admin, tokenFile, null, null, null, data.FullName, LastGood: false, LogLevel.Information);
+            return await GatewayProcess.RunAsync(options, ready: () =>
+            {
+                if (config is null) return;
                 foreach (string line in DemoScript.Lines(config, file, text, admin, tokenFile)) Console.Out.WriteLine(line);
-            return await gateway;
+            });
         }
         finally
         {
@@ -87,25 +87,5 @@ internal static class DemoCommand
             }
         }
         return true;
-    }
-
-    /// <summary>True once the gateway takes traffic; false when it ended before.</summary>
-    private static async Task<bool> IsReadyAsync(Task gateway, string admin, TimeProvider time)
-    {
-        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        while (!gateway.IsCompleted)
-        {
-            try
-            {
-                using HttpResponseMessage answer = await http.GetAsync(new Uri($"http://{admin}/readyz"));
-                if (answer.IsSuccessStatusCode) return true;
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet.
-            }
-            await Task.WhenAny(gateway, Task.Delay(PollInterval, time));
-        }
-        return false;
     }
 }

@@ -24,14 +24,14 @@ internal sealed partial class GatewayProcess
         _log = loggers.CreateLogger("gateway");
     }
 
-    /// <summary>Serves until a signal; the exit code.</summary>
-    public static async Task<int> RunAsync(RunOptions options)
+    /// <summary>Serves until a signal; the exit code. <paramref name="ready"/> is called once, when the gateway has said that it is ready.</summary>
+    public static async Task<int> RunAsync(RunOptions options, Action? ready = null)
     {
         using StderrLog log = new(options.LogLevel);
         using LoggerFactory loggers = new([log], new LoggerFilterOptions { MinLevel = options.LogLevel });
         try
         {
-            return await new GatewayProcess(options, loggers).RunAsync();
+            return await new GatewayProcess(options, loggers).RunAsync(ready);
         }
         catch (Exception e) when (e is FormatException or IOException)
         {
@@ -40,7 +40,7 @@ internal sealed partial class GatewayProcess
         }
     }
 
-    private async Task<int> RunAsync()
+    private async Task<int> RunAsync(Action? ready)
     {
         string configFile = Path.GetFullPath(_options.ConfigFile);
         string baseFolder = Path.GetDirectoryName(configFile)!;
@@ -74,6 +74,7 @@ internal sealed partial class GatewayProcess
         foreach (ConfigError error in started.FileErrors) LogFileError(_log, configFile, error);
         file.Watch();
         Announce(admin);
+        ready?.Invoke();
 
         await signals.Stop;
         await StopAsync(host, queue, file, readiness);
