@@ -117,6 +117,7 @@ public sealed class BalancerTests
     [Theory]
     [InlineData(new[] { 65_535, 1, 30_000, 0, 17 })]
     [InlineData(new[] { 9973, 9967, 1 })]
+    [InlineData(new[] { 65_535, 0, 9 })]
     public void RoundRobin_WithLargeWeights_KeepsEachShareNearItsDue_AtAnyTime(int[] weights)
     {
         var balancer = new RoundRobinBalancer(Members(weights));
@@ -128,6 +129,7 @@ public sealed class BalancerTests
             for (int i = 0; i < weights.Length; i++) worst = Math.Max(worst, Math.Abs(counts[i] - (double)picks * weights[i] / weights.Sum()));
         }
         Assert.InRange(worst, 0, 8);
+        for (int i = 0; i < weights.Length; i++) Assert.True(weights[i] != 0 || counts[i] == 0);
     }
 
     [Fact]
