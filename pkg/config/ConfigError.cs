@@ -30,7 +30,8 @@ public static class ConfigErrorCodes
     public const string FileUnreadable = "file_unreadable";
     public const string InvalidCertificate = "invalid_certificate";
     public const string InvalidRegex = "invalid_regex";
-    public const string TooManyErrors = "too_many_errors";
+    /// <summary>Last of a list: there are more than are listed.</summary>
+    public const string TooMany = "too_many";
     public const string BindFailed = "bind_failed";
 
     /// <summary>Warning: no request can reach the route.</summary>

@@ -28,7 +28,11 @@ public sealed record ReadOptions
 /// <param name="Config">The document; null when there are errors.</param>
 /// <param name="Errors">In the order of the document, first those of its form, then those of its meaning.</param>
 /// <param name="Warnings">What is doubtful but legal.</param>
-public sealed record ReadResult(GatewayConfig? Config, IReadOnlyList<ConfigError> Errors, IReadOnlyList<ConfigError> Warnings);
+public sealed record ReadResult(GatewayConfig? Config, IReadOnlyList<ConfigError> Errors, IReadOnlyList<ConfigError> Warnings)
+{
+    /// <summary>The document holds a secret itself, not only references to some: its bytes are not to be shown.</summary>
+    public bool HoldsLiteralSecret { get; init; }
+}
 
 /// <summary>
 /// Reads a JSON document into a <see cref="GatewayConfig"/>: strictly (no unknown fields, no duplicate keys, no comments, no trailing
@@ -48,7 +52,7 @@ public static class ConfigReader
         var findings = new Findings(context.Errors);
         if (config is not null) ConfigValidator.Validate(config, findings);
         return context.Errors.Count == 0
-            ? new ReadResult(config, [], findings.Warnings)
+            ? new ReadResult(config, [], findings.Warnings) { HoldsLiteralSecret = context.HoldsLiteralSecret }
             : new ReadResult(null, ErrorLocator.Locate(utf8, context.Errors.ToList(), context.Options.Position), findings.Warnings);
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Text.Json;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Documents;
 using Microsoft.AspNetCore.Http;
 
 namespace Gateway.ControlPlane.Admin;
@@ -60,7 +61,10 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         await AnswerAsync(context, result, previous);
     }
 
-    /// <summary>The exact bytes of the live document, or (<c>?version=</c>) of a stored one; secrets are in it as the references that were written.</summary>
+    /// <summary>
+    /// The exact bytes of the live document, or (<c>?version=</c>) of a stored one. Secrets are in it as the references that were written; one
+    /// that holds a secret itself is shown in its canonical form, without it.
+    /// </summary>
     public async Task GetAsync(HttpContext context, ChangeOrigin origin)
     {
         string? version = context.Request.Query["version"];
@@ -79,8 +83,13 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
             await AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", version is null ? "no configuration has been applied yet" : $"version '{version}' is not stored; GET /admin/history lists those that are");
             return;
         }
+        if (ShownDocument.Of(found.Content, found.Format) is not { } shown)
+        {
+            await AdminJson.ProblemAsync(context, 500, ApplyLedger.StoreFailed, "Store Failed", "the stored document cannot be read by this version of the gateway, so that it is not known what of it may be shown");
+            return;
+        }
         context.Response.Headers.ETag = $"\"{found.Version}\"";
-        await AdminJson.WriteAsync(context, 200, found.Content, found.Format == DocumentFormat.Yaml ? "application/yaml" : "application/json");
+        await AdminJson.WriteAsync(context, 200, shown.Content, shown.Format == DocumentFormat.Yaml ? "application/yaml" : "application/json");
     }
 
     /// <summary>Entity tags of <c>If-Match</c>, with or without quotes and weakness; null without the field, empty for <c>*</c>.</summary>

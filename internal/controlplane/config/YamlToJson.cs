@@ -96,7 +96,7 @@ internal sealed class YamlToJson(IParser parser, ArrayBufferWriter<byte> output,
 
     private void Alias(AnchorAlias alias)
     {
-        if (!_anchors.TryGetValue(alias.Value, out byte[]? value)) throw Refused($"there is no anchor \"{alias.Value.Value}\" before this alias, or the alias stands inside it", alias.Start);
+        if (!_anchors.TryGetValue(alias.Value, out byte[]? value)) throw Refused("there is no such anchor before this alias, or the alias stands inside it; a text that begins with * stands in quotes", alias.Start);
         _aliasBytes += value.Length;
         if (_aliasBytes > MaxAliasBytes) throw new YamlRefusedException(ConfigErrorCodes.TooLarge, $"aliases expand to more than {MaxAliasBytes >> 20}Mi; write less with them", alias.Start);
         Place(alias.Start);

@@ -1,7 +1,7 @@
 namespace Gateway.Config.Reading;
 
 /// <summary>Errors up to a number, and how many came after.</summary>
-internal sealed class ErrorList(int max)
+internal sealed class ErrorList(int max, string rest = "errors are not listed; mend these first")
 {
     private readonly List<ConfigError> _errors = [];
 
@@ -24,6 +24,6 @@ internal sealed class ErrorList(int max)
     public IReadOnlyList<ConfigError> ToList()
     {
         if (Count <= _errors.Count) return _errors;
-        return [.. _errors, new ConfigError("", ConfigErrorCodes.TooManyErrors, $"{Count - _errors.Count} more errors are not listed; mend these first")];
+        return [.. _errors, new ConfigError("", ConfigErrorCodes.TooMany, $"{Count - _errors.Count} more {rest}")];
     }
 }

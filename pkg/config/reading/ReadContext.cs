@@ -19,6 +19,8 @@ internal sealed class ReadContext(ReadOptions options)
 
     public PathStack Path { get; } = new();
 
+    public bool HoldsLiteralSecret { get; set; }
+
     public void Error(string code, string message)
     {
         if (Errors.IsFull) Errors.AddUnlisted();

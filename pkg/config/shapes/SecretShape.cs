@@ -21,7 +21,8 @@ internal sealed class SecretShape : ValueShape<Secret>
             return false;
         }
         if (!context.TryText(ref reader, out string text)) return false;
-        value = text.Contains("${", StringComparison.Ordinal) ? SecretReference.Resolve(text, context) : Secret.Literal(text);
+        value = SecretReference.Resolve(text, context);
+        context.HoldsLiteralSecret |= value is { Reference: null };
         return value is not null;
     }
 

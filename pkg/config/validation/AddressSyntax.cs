@@ -16,7 +16,7 @@ internal static class AddressSyntax
         if (text.Contains("://", StringComparison.Ordinal)) return "an address has no scheme; write \"host:port\"";
         if (!TrySplit(text, out string host, out int port)) return $"\"{Reading.JsonTokens.Shorten(text)}\" is not an address; write host and port, as in \"0.0.0.0:8080\" or \"[::]:8080\"{(allowUnix ? ", or \"unix:PATH\"" : "")}";
         if (host.Length == 0 || host == "*") return $"say which addresses: \"0.0.0.0:{port}\" for IPv4, \"[::]:{port}\" for IPv6 and IPv4";
-        if (host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IsIpv4(host)) return null;
+        if (host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || Syntax.IsIpv4(host)) return null;
         if (host[0] == '[') return Syntax.Host(host);
         return Syntax.IsIpv6(host) ? $"an IPv6 address stands in brackets: \"[{host}]:{port}\"" : $"\"{Reading.JsonTokens.Shorten(host)}\" is not an IP address; write one of this machine, or localhost";
     }
@@ -57,7 +57,4 @@ internal static class AddressSyntax
         port = number;
         return true;
     }
-
-    // The parser also takes "1" and "0x7f.1", which no one means.
-    private static bool IsIpv4(string host) => host.AsSpan().Count('.') == 3 && !host.AsSpan().ContainsAnyExcept("0123456789.") && IPAddress.TryParse(host, out _);
 }

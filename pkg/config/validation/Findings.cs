@@ -11,7 +11,7 @@ internal sealed class Findings
     private const int MaxWarnings = 100;
     private readonly ErrorList _errors;
     private readonly string[] _broken;
-    private readonly List<ConfigError> _warnings = [];
+    private readonly ErrorList _warnings = new(MaxWarnings, "warnings are not listed");
 
     public Findings(ErrorList errors)
     {
@@ -23,7 +23,7 @@ internal sealed class Findings
 
     public bool HasErrors => _errors.Count > 0;
 
-    public IReadOnlyList<ConfigError> Warnings => _warnings;
+    public IReadOnlyList<ConfigError> Warnings => _warnings.ToList();
 
     public void Error(string code, string message)
     {
@@ -43,7 +43,8 @@ internal sealed class Findings
 
     public void Warning(string code, string message)
     {
-        if (_warnings.Count < MaxWarnings) _warnings.Add(new ConfigError(Path.ToString(), code, message));
+        if (_warnings.IsFull) _warnings.AddUnlisted();
+        else _warnings.Add(Path.ToString(), code, message);
     }
 
     /// <summary>A warning at a field of the present place.</summary>

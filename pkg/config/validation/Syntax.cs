@@ -63,8 +63,11 @@ internal static class Syntax
             if (label.IsEmpty) return "a host has no empty label (two dots, or one at its start)";
             if (label.Length > MaxLabelLength) return $"a label of a host has at most {MaxLabelLength} characters, one here has {label.Length}";
             if (label.Contains('*')) return "a wildcard is the whole first label and nothing else, as in \"*.example.com\"";
+            if (label[0] == '-' || label[^1] == '-') return "a label of a host does not begin or end with a hyphen";
             if (label.ContainsAnyExcept(LabelCharacters)) return $"\"{Reading.JsonTokens.Shorten(text)}\" is not a host name; its labels are made of letters, digits and hyphens";
         }
+        // Some would take "1" or "127.1" for an address in an old spelling, others for a name.
+        if (IsNumber(text.AsSpan(text.LastIndexOf('.') + 1)) && !IsIpv4(text)) return $"\"{text}\" ends in a number, and is not an IPv4 address of four";
         return null;
     }
 
@@ -129,6 +132,22 @@ internal static class Syntax
         if (IPNetwork.TryParse(text, out _)) return null;
         if (IPAddress.TryParse(text, out IPAddress? one)) return $"write the prefix length: \"{text}/{(one.AddressFamily == AddressFamily.InterNetwork ? 32 : 128)}\"";
         return $"\"{Reading.JsonTokens.Shorten(text)}\" is not a network such as \"10.0.0.0/8\" or \"fd00::/8\" (all bits after the prefix are 0)";
+    }
+
+    private static bool IsNumber(ReadOnlySpan<char> label)
+    {
+        bool isHex = label.StartsWith("0x", StringComparison.OrdinalIgnoreCase);
+        foreach (char c in isHex ? label[2..] : label)
+            if (!(isHex ? char.IsAsciiHexDigit(c) : char.IsAsciiDigit(c))) return false;
+        return true;
+    }
+
+    // The parser also takes "1", "0x7f.1" and, as octal, "010.0.0.1", which no one means.
+    public static bool IsIpv4(ReadOnlySpan<char> text)
+    {
+        Span<char> plain = stackalloc char[15];
+        return IPAddress.TryParse(text, out IPAddress? address) && address.AddressFamily == AddressFamily.InterNetwork
+            && address.TryFormat(plain, out int length) && text.SequenceEqual(plain[..length]);
     }
 
     public static bool IsIpv6(ReadOnlySpan<char> text) =>

@@ -67,6 +67,18 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ADocumentWithASecretInIt_IsShownWithoutIt()
+    {
+        const string Password = "hunter2";
+        string document = $$$"""{ "version": "v1", "certificates": { "site": { "certFile": "a.pem", "keyFile": "a.key", "keyPassword": "{{{Password}}}" } } }""";
+        Assert.Equal(HttpStatusCode.OK, (await ApplyAsync(document)).Status);
+
+        string shown = await (await SendAsync(HttpMethod.Get, "/admin/config")).Response.Content.ReadAsStringAsync();
+        Assert.DoesNotContain(Password, shown, StringComparison.Ordinal);
+        Assert.Contains("\"keyPassword\":\"***\"", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task ABadDocument_IsAnsweredWithAllErrorsAtOnce()
     {
         foreach (string path in (string[])["/admin/config", "/admin/config?dryRun=true", "/admin/validate"])
