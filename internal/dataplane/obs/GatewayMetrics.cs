@@ -15,6 +15,9 @@ public sealed class GatewayMetrics
     // What is always kept for requests without a route, other routes and other pools, each with every outcome and category.
     private const int AlwaysNamed = 3 * (TrafficCounts.Outcomes + TrafficCounts.HistogramSeries + TrafficCounts.MaxCategories);
 
+    // One scrape at a time. What is observed is read under this lock alone, because its owners take locks of their own there and call
+    // Attach and Detach, which need the other, under them.
+    private readonly Lock _scraping = new();
     private readonly Lock _gate = new();
     private readonly SortedDictionary<string, object> _families = new(StringComparer.Ordinal);
     private readonly StripeBudget _stripes = new();
@@ -184,21 +187,23 @@ public sealed class GatewayMetrics
     public void Write(IBufferWriter<byte> output, bool openMetrics)
     {
         Exposition exposition = new(output, openMetrics);
-        lock (_gate)
+        lock (_scraping)
         {
+            object[] families;
+            lock (_gate) families = [.. _families.Values];
             int max = MaxSeries;
             ProcessMetrics.Write(exposition);
-            foreach (object family in _families.Values)
+            foreach (object family in families)
             {
                 if (family is MetricFamily fixedSeries) fixedSeries.Write(exposition);
                 else if (family is DurationHistogram histogram) histogram.Write(exposition);
             }
-            foreach (object family in _families.Values)
+            foreach (object family in families)
             {
                 // All observed metrics together get no more than half of the series, and one of them no more than a sixteenth.
                 if (family is ObservedMetric observed) observed.Write(exposition, Math.Max(1, Math.Min(max / 16, (max / 2) - exposition.Series)));
             }
-            WriteTraffic_NeedsLock(exposition, max);
+            lock (_gate) WriteTraffic_NeedsLock(exposition, max);
         }
         exposition.End();
     }

@@ -30,6 +30,9 @@ internal sealed class NamedTraffic(StripeBudget budget)
         public long TotalBefore { get; set; }
     }
 
+    // Counts of members that have left wait for a scrape, or for this many more to leave: nobody need scrape.
+    private const int MaxLeft = 1024;
+
     // A newcomer must be this much busier than a named one to take its name: a name that comes and goes is no use to a graph.
     private const double Incumbency = 4;
 
@@ -78,13 +81,15 @@ internal sealed class NamedTraffic(StripeBudget budget)
         _members.Remove(member.Name);
         member.Counts.Read(OtherCells, take: true);
         _left.Add(member.Counts);
+        if (_left.Count >= MaxLeft) FoldLeft();
     }
 
-    /// <summary>Finds out how busy each member is and how many series it would be.</summary>
-    public void Survey()
+    /// <summary>
+    /// A recorder that had read its counts just before they were replaced may still write to them: they are emptied once more at each of
+    /// the two scrapes that follow. A thread that sleeps longer than that between two instructions loses one count.
+    /// </summary>
+    private void FoldLeft()
     {
-        // A recorder that had read its counts just before they were replaced may still write to them: they are emptied once more at each of
-        // the two scrapes that follow. A thread that sleeps longer than that between two instructions loses one count.
         foreach (TrafficCounts counts in _left) counts.Read(OtherCells, take: true);
         foreach (TrafficCounts counts in _leftBefore)
         {
@@ -93,6 +98,12 @@ internal sealed class NamedTraffic(StripeBudget budget)
         }
         (_left, _leftBefore) = (_leftBefore, _left);
         _left.Clear();
+    }
+
+    /// <summary>Finds out how busy each member is and how many series it would be.</summary>
+    public void Survey()
+    {
+        FoldLeft();
         _late.Read(OtherCells, take: true);
         foreach (Member member in _named)
         {

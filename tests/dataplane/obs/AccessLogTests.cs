@@ -247,30 +247,25 @@ public sealed class AccessLogTests
     }
 
     [Fact]
-    public void Settings_AreCheckedWithTheirFix()
+    public void AFileThatCannotBe_IsRefusedWithItsFix()
     {
         string folder = Path.GetTempPath();
-        Assert.Equal(
-            [
-                "accessLog.fields[1]: invalid_value: There is no field \"cookie\". Use any of time, requestId, method, scheme, host, path, query, protocol, status, route, pool, endpoint, attempts, category, detail, snapshot, clientIp, listener, durationMs, upstreamMs, requestBytes, responseBytes, userAgent, referer, tlsVersion, tlsCipher, sni.",
-                "accessLog.fields[2]: duplicate_name: The field \"status\" is there already. Remove it here.",
-                "accessLog.sample.6xx: invalid_value: \"6xx\" is neither a status class nor a status. Use \"2xx\" or \"404\", for example.",
-                "accessLog.sample.200: out_of_range: 1.5 is no share. Use 0 (none) to 1 (all).",
-            ],
-            Errors(new() { Fields = ["status", "cookie", "status"], Sample = new Dictionary<string, double> { ["6xx"] = 1, ["200"] = 1.5 } }));
-        Assert.Equal(["accessLog.fields: conflict: The format common has fields of its own. Remove this, or use the format \"json\"."], Errors(new() { Format = AccessLogFormat.Common, Fields = ["status"] }));
-        Assert.Equal([$"accessLog.output: invalid_value: {folder.TrimEnd('/')} is a folder. Name a file in it."], Errors(new() { Output = "." }));
-        Assert.Equal([$"accessLog.output: invalid_value: The folder {Path.Combine(folder, "no-such-folder")} does not exist. Create it; the gateway only creates the file."], Errors(new() { Output = "no-such-folder/a.log" }));
-        Assert.Single(Errors(new() { Output = "" }));
-        Assert.Single(Errors(new() { Sample = new Dictionary<string, double> { ["2xx"] = double.NaN } }));
+        Assert.Equal([$"accessLog.output: invalid_value: {folder.TrimEnd('/')} is a folder. Name a file in it."], Errors("."));
+        Assert.Equal([$"accessLog.output: invalid_value: The folder {Path.Combine(folder, "no-such-folder")} does not exist. Create it; the gateway only creates the file."], Errors("no-such-folder/a.log"));
+        Assert.Empty(Errors("a.log"));
+        Assert.False(File.Exists(Path.Combine(folder, "a.log")));
 
-        string[] Errors(AccessLogConfig config)
+        string[] Errors(string output)
         {
             List<ConfigError> errors = [];
-            _ = AccessLogModel.Compile(config, folder, errors);
+            _ = AccessLogModel.Compile(new AccessLogConfig { Output = output }, folder, errors);
             return [.. errors.Select(static e => e.ToString())];
         }
     }
+
+    [Fact]
+    public void TheFields_AreThoseThatADocumentMayName() =>
+        Assert.Equal(AccessLogFieldNames.All, AccessLogFields.All.Select(AccessLogFields.Name));
 
     /// <summary>Takes nothing until it is released, as a pipe that nobody reads.</summary>
     private sealed class StuckStream : MemoryStream

@@ -239,6 +239,28 @@ public sealed class BoundedSeriesTests
         Assert.Equal(800_000, Scrape.Of(metrics).Sum("gateway_requests_total"));
     }
 
+    [Fact]
+    public void RoutesThatComeAndGo_LeaveNoMemoryBehind_ThoughNobodyScrapes()
+    {
+        GatewayMetrics metrics = new(MetricsTests.Categories);
+        Churn(10_000);
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        Churn(100_000);
+        long grown = GC.GetTotalMemory(forceFullCollection: true) - before;
+        Assert.True(grown < 1_000_000, $"{grown} bytes");
+        Assert.Equal(110_000, Scrape.Of(metrics)[Requests("other")]);
+
+        void Churn(int times)
+        {
+            for (int i = 0; i < times; i++)
+            {
+                RouteMetrics route = Attach(metrics, $"r{i}");
+                Repeat(route, 1);
+                metrics.Detach(route);
+            }
+        }
+    }
+
     private static string Requests(string route) => $"gateway_requests_total{{route=\"{route}\",status_class=\"2xx\"}}";
 
     private static RouteMetrics Attach(GatewayMetrics metrics, string name)

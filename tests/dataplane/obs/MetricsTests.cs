@@ -209,6 +209,29 @@ public sealed class MetricsTests
         Assert.Equal(1900, scrape["gateway_upstream_connections{pool=\"other\",state=\"active\"}"]);
     }
 
+    [Fact]
+    public async Task ARoute_IsAttachedWhileAnObservedMetricIsRead()
+    {
+        // As when a reader waits for a lock whose holder attaches the routes of a snapshot.
+        GatewayMetrics metrics = new();
+        using ManualResetEventSlim reading = new(), attached = new();
+        metrics.ObserveGauge("slow", "Slow.", () =>
+        {
+            reading.Set();
+            return attached.Wait(TimeSpan.FromSeconds(20)) ? 1 : 0;
+        });
+        Task<Scrape> scrape = Task.Run(() => Scrape.Of(metrics));
+        await Task.Run(() =>
+        {
+            reading.Wait();
+            RouteMetrics route = metrics.Route("r");
+            metrics.Attach(route);
+            metrics.Detach(route);
+            attached.Set();
+        });
+        Assert.Equal(1, (await scrape)["gateway_slow"]);
+    }
+
     [Theory]
     [InlineData(null, false)]
     [InlineData("*/*", false)]
