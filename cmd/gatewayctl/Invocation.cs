@@ -56,7 +56,7 @@ internal static class Invocation
         {
             output.Error(e.InnerException is JsonException
                 ? e.Message
-                : $"cannot reach {session.Server.OriginalString}: {Reason(e)}. Is the gateway running, with its admin API there? Name another with --server or GATEWAY_SERVER.");
+                : $"cannot reach {session.Server.OriginalString}: {Reason(e)}");
             return ExitCode.Unavailable;
         }
         catch (TaskCanceledException e) when (e.InnerException is TimeoutException)
@@ -73,7 +73,13 @@ internal static class Invocation
         _ => "",
     };
 
-    private static string Reason(HttpRequestException e) => e.InnerException is SocketException socket ? socket.Message : e.Message;
+    private static string Reason(HttpRequestException e) => e.HttpRequestError switch
+    {
+        HttpRequestError.SecureConnectionError =>
+            $"{e.GetBaseException().Message.TrimEnd('.')}. Name the authority of its certificate with --ca; show a certificate with --cert and --key if it asks for one.",
+        _ => $"{(e.InnerException is SocketException socket ? socket.Message : e.Message).TrimEnd('.')}. "
+            + "Is the gateway running, with its admin API there? Name another with --server or GATEWAY_SERVER.",
+    };
 
     private static string CommandPath(ParseResult parsed)
     {

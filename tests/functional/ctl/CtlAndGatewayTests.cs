@@ -93,6 +93,26 @@ public sealed class CtlAndGatewayTests
         Assert.Equal(401, (await Assert.ThrowsAsync<GatewayApiException>(() => stranger.GetSnapshotAsync())).Status);
     }
 
+    [Fact]
+    public async Task AdminApiWithClientCertificates_IsReachedWithCaCertAndKey()
+    {
+        using var folder = new TempFolder();
+        using var certificates = new TestCertificates(folder.Root);
+        TestCertificate server = certificates.Server("admin", "127.0.0.1"), person = certificates.Client("ada");
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("one", "127.0.0.1:1"), new GatewayProcessOptions
+        {
+            Arguments = ["--admin-tls-cert", server.CertFile, "--admin-tls-key", server.KeyFile, "--admin-client-ca", certificates.CaFile],
+        });
+        Assert.Equal("https", gateway.AdminAddress.Scheme);
+        CommandResult good = await gateway.CtlAsync("snapshot", "--ca", certificates.CaFile, "--cert", person.CertFile, "--key", person.KeyFile);
+        Assert.Equal((0, ""), (good.ExitCode, good.Error));
+        CommandResult unknownServer = await gateway.CtlAsync("snapshot", "--cert", person.CertFile, "--key", person.KeyFile);
+        Assert.Equal(70, unknownServer.ExitCode);
+        Assert.Contains("--ca", unknownServer.Error, StringComparison.Ordinal);
+        CommandResult nobody = await gateway.CtlAsync("snapshot", "--ca", certificates.CaFile);
+        Assert.NotEqual(0, nobody.ExitCode);
+    }
+
     private static async Task<string> OriginAsync(HttpClient http)
     {
         using HttpResponseMessage response = await http.GetAsync(new Uri("/", UriKind.Relative));
