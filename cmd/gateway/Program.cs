@@ -25,7 +25,7 @@ internal static class Program
         try
         {
             ParseResult parsed = root.Parse(args);
-            if (parsed.Action is ParseErrorAction misuse) misuse.ShowHelp = false;
+            if (args.Length > 0 && parsed.Action is ParseErrorAction misuse) misuse.ShowHelp = false;
             int code = await parsed.InvokeAsync(new InvocationConfiguration
             {
                 EnableDefaultExceptionHandler = false,

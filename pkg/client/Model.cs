@@ -84,12 +84,12 @@ public sealed record Route(
 /// <summary>Answer to <c>GET /admin/audit?limit=N</c>, newest first.</summary>
 public sealed record AuditLog(IReadOnlyList<AuditEntry> Entries);
 
-/// <summary>One attempt to change something, or to log in, that failed.</summary>
-/// <param name="Action"><c>apply</c>, <c>rollback</c>, <c>login</c>.</param>
+/// <summary>One attempt to change something, whatever came of it, or an address that was locked out for wrong tokens.</summary>
+/// <param name="Action"><c>apply</c>, <c>rollback</c>, <c>start</c>, <c>login</c>.</param>
 /// <param name="Actor">As in <see cref="HistoryEntry"/>; <c>anonymous</c> when unknown.</param>
 /// <param name="From">The client's address and port; empty for a change of the file.</param>
 /// <param name="Version">The version it was about; null when there is none.</param>
-/// <param name="Result"><c>ok</c>, or the code of the refusal: <c>rejected</c>, <c>stale</c>, <c>unauthorized</c>, <c>locked_out</c>.</param>
+/// <param name="Result"><c>applied</c>, <c>unchanged</c>, <c>rejected</c>, <c>stale</c>, <c>pressure</c>, <c>unknown_version</c>, <c>failed</c> or <c>locked_out</c>.</param>
 /// <param name="Detail">More about it, for a person; null for nothing more.</param>
 public sealed record AuditEntry(
     DateTimeOffset Time, string Action, string Actor, string From, string? Version, string Result, string? Detail);

@@ -95,7 +95,7 @@ public sealed record MetricsConfig
     [Range("1000", "1000000")]
     public int MaxSeries { get; init; } = 20_000;
 
-    [Doc("An address that serves /metrics alone, without a token, beside the admin listener's.")]
+    [Doc("An address that serves /metrics, /livez and /readyz, and nothing else, in clear text and without a token, beside the admin listener: so that scrapes and probes need neither its token nor its client certificates. IP:port, \"[::]:port\" or localhost:port.")]
     [Example("\"0.0.0.0:9090\"")]
     public string? Listener { get; init; }
 }

@@ -49,6 +49,7 @@ internal sealed partial class GatewayProcess
         foreach (string note in store.Notes) LogStoreNote(_log, note);
         AuditLog audit = new(store.Folder);
         AdminToken token = AdminToken.LoadOrCreate(_options.TokenFile ?? Path.Combine(store.Folder, "admin.token"));
+        if (token.IsExposed) LogTokenExposed(_log);
 
         await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time) { StandardOutput = Console.OpenStandardOutput() });
         AdminApi? api = null;
@@ -142,4 +143,7 @@ internal sealed partial class GatewayProcess
 
     [LoggerMessage(6, LogLevel.Error, "{Path}: {Error}")]
     private static partial void LogFileError(ILogger logger, string path, ConfigError error);
+
+    [LoggerMessage(7, LogLevel.Warning, "the admin token file can be read by everyone on this machine; chmod 600 it if that is not meant")]
+    private static partial void LogTokenExposed(ILogger logger);
 }

@@ -15,19 +15,21 @@ public sealed class AdminToken
 
     private AdminToken(string token) => _hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
 
+    /// <summary>Everyone on the machine can read the file. Not refused: a secret mounted into a container looks so by default.</summary>
+    public bool IsExposed { get; private init; }
+
     /// <summary>Reads the token's file, or makes a token of 256 random bits in a new file with mode 0600.</summary>
-    /// <exception cref="IOException">The file cannot be read or made, is too open, or holds no token; the message says how to mend it.</exception>
+    /// <exception cref="IOException">The file cannot be read or made, or holds no token; the message says how to mend it.</exception>
     public static AdminToken LoadOrCreate(string path)
     {
         try
         {
             if (!File.Exists(path)) Create(path);
-            if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != 0)
-                throw new IOException($"the admin token file '{path}' can be read or written by everyone; run: chmod 600 '{path}'");
             string token = File.ReadAllText(path).Trim();
             if (token.Length < ShortestToken || token.AsSpan().IndexOfAnyExceptInRange('!', '~') >= 0)
                 throw new IOException($"the admin token file '{path}' holds no token of at least {ShortestToken} printable characters without spaces; remove it to have one made");
-            return new AdminToken(token);
+            bool exposed = !OperatingSystem.IsWindows() && (File.GetUnixFileMode(path) & (UnixFileMode.OtherRead | UnixFileMode.OtherWrite)) != 0;
+            return new AdminToken(token) { IsExposed = exposed };
         }
         catch (UnauthorizedAccessException e)
         {

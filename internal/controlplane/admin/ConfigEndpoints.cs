@@ -32,7 +32,7 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         using RequestBody? body = await ReadDocumentAsync(context);
         if (body is null) return;
         ConfigDocument document = new(body.Bytes, FormatOf(context.Request.ContentType)!.Value);
-        ApplyResult result = queue.Validate(document);
+        ApplyResult result = await queue.ValidateAsync(document, context.RequestAborted);
         if (!result.IsGood) await AnswerAsync(context, result);
         else
         {
@@ -127,6 +127,12 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         {
             context.Response.Headers.Accept = "application/json, application/yaml";
             await AdminJson.ProblemAsync(context, 415, "unsupported_media_type", "Unsupported Media Type", $"a configuration is application/json or application/yaml, not '{context.Request.ContentType}'");
+            return null;
+        }
+        if (context.Request.Headers.ContentEncoding.Count > 0 && context.Request.Headers.ContentEncoding != "identity")
+        {
+            context.Response.Headers.AcceptEncoding = "identity";
+            await AdminJson.ProblemAsync(context, 415, "unsupported_media_type", "Unsupported Content Encoding", $"a configuration is sent as it is, not with the encoding '{context.Request.Headers.ContentEncoding}'");
             return null;
         }
         RequestBody? body = await RequestBody.ReadAsync(context.Request, ConfigDocument.MaxBytes, context.RequestAborted);

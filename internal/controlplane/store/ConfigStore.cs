@@ -37,7 +37,7 @@ public sealed class ConfigStore : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new IOException($"the data folder '{folder}' cannot be written to: {e.Message}. Give the process write access, or choose another folder with --data-dir.", e);
+            throw new IOException($"the data folder '{folder}' cannot be written to: {e.Message.TrimEnd('.')}. Give the process write access, or choose another folder with --data-dir.", e);
         }
         FileStream? held = null;
         try
@@ -48,7 +48,7 @@ public sealed class ConfigStore : IDisposable
         catch (UnauthorizedAccessException e)
         {
             held?.Dispose();
-            throw new IOException($"the data folder '{folder}' cannot be written to: {e.Message}. Give the process write access, or choose another folder with --data-dir.", e);
+            throw new IOException($"the data folder '{folder}' cannot be written to: {e.Message.TrimEnd('.')}. Give the process write access, or choose another folder with --data-dir.", e);
         }
         catch
         {

@@ -174,6 +174,16 @@ public sealed class AdminApiTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ACompressedBody_Is415_AndNotASyntaxError()
+    {
+        StringContent content = ControlRig.Json(ControlRig.Respond("x"));
+        content.Headers.ContentEncoding.Add("gzip");
+        var answer = await SendAsync(HttpMethod.Post, "/admin/config", content);
+        Assert.Equal(HttpStatusCode.UnsupportedMediaType, answer.Status);
+        Assert.Equal("identity", answer.Response.Headers.GetValues("Accept-Encoding").Single());
+    }
+
+    [Fact]
     public async Task ABodyAtTheLimit_IsRead_AndOneByteMore_Is413_WithALengthAndWithout()
     {
         byte[] most = new byte[ConfigDocument.MaxBytes];

@@ -117,8 +117,8 @@ public sealed class ApplyQueueTests : IAsyncLifetime
         Assert.Equal(good.Version, (await _rig.ApplyAsync(ControlRig.Respond("one"))).Version);
         Assert.Equal(ApplyOutcome.Stale, (await _rig.ApplyAsync(ControlRig.Respond("two"), ifMatch: ["x"], dryRun: true)).Outcome);
         Assert.Equal(ApplyOutcome.Rejected, (await _rig.ApplyAsync("{}", dryRun: true)).Outcome);
-        Assert.Equal(ApplyOutcome.Rejected, _rig.Queue.Validate(ControlRig.Document("{}")).Outcome);
-        Assert.Equal(ApplyOutcome.Valid, _rig.Queue.Validate(ControlRig.Document(ControlRig.Respond("two"))).Outcome);
+        Assert.Equal(ApplyOutcome.Rejected, (await _rig.Queue.ValidateAsync(ControlRig.Document("{}"), CancellationToken.None)).Outcome);
+        Assert.Equal(ApplyOutcome.Valid, (await _rig.Queue.ValidateAsync(ControlRig.Document(ControlRig.Respond("two")), CancellationToken.None)).Outcome);
         Assert.Equal(2, _rig.Store.History().Length);
         Assert.Equal("one", _rig.Serves);
     }
@@ -133,6 +133,44 @@ public sealed class ApplyQueueTests : IAsyncLifetime
         Assert.Equal("file", _rig.Serves);
         _ = Directory.CreateDirectory(documents);
         Assert.Equal(ApplyOutcome.Applied, (await _rig.ApplyAsync(ControlRig.Respond("one"))).Outcome);
+    }
+
+    [Fact]
+    public async Task WhileTooManyReplacedSnapshotsAreInUse_AnApplyWaitsAndIsRefused_AndARollbackIsNot()
+    {
+        using Socket origin = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        origin.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        origin.Listen();
+        List<Socket> asked = [];
+        using HttpClient client = new(new SocketsHttpHandler { UseProxy = false });
+        List<Task> waiting = [];
+        string Slow(int i) => $$"""{ "version": "v1", "listeners": [ { "name": "web", "address": "127.0.0.1:0" } ], "routes": [ { "name": "r{{i}}", "pool": "p" } ], "pools": { "p": { "endpoints": [ { "address": "{{origin.LocalEndPoint}}" } ] } } }""";
+        // Ten replaced snapshots in use are at the limit, eleven beyond it.
+        for (int i = 0; i < 11; i++)
+        {
+            Assert.Equal(ApplyOutcome.Applied, (await _rig.ApplyAsync(Slow(i))).Outcome);
+            waiting.Add(client.GetAsync($"http://{_rig.Host.Listeners()[0].BoundAddress}/"));
+            asked.Add(await origin.AcceptAsync());
+        }
+        Assert.Equal(10, _rig.Host.RetiredSnapshots);
+        Assert.Equal(ApplyOutcome.Applied, (await _rig.ApplyAsync(Slow(11))).Outcome);
+        Assert.Equal(11, _rig.Host.RetiredSnapshots);
+        object? snapshot = _rig.Host.Current;
+        ApplyResult refused = await _rig.ApplyAsync(Slow(12));
+        Assert.Equal(ApplyOutcome.Pressure, refused.Outcome);
+        Assert.True(refused.Duration >= TimeSpan.FromSeconds(2), $"gave up after {refused.Duration}");
+        Assert.Same(snapshot, _rig.Host.Current);
+
+        Task<ApplyResult> patient = _rig.ApplyAsync(Slow(12));
+        asked[0].Close();
+        Assert.Equal(ApplyOutcome.Applied, (await patient).Outcome);
+        waiting.Add(client.GetAsync($"http://{_rig.Host.Listeners()[0].BoundAddress}/"));
+        asked.Add(await origin.AcceptAsync());
+        Assert.Equal(ApplyOutcome.Applied, (await _rig.ApplyAsync(Slow(13))).Outcome);
+        Assert.Equal(11, _rig.Host.RetiredSnapshots);
+        Assert.Equal(ApplyOutcome.Applied, (await RollbackAsync(null)).Outcome);
+        foreach (Socket socket in asked) socket.Dispose();
+        await Eventually.Within("the requests end", Task.WhenAll(waiting));
     }
 
     [Fact]

@@ -1,0 +1,98 @@
+using Gateway.Config;
+using Gateway.ControlPlane.Store;
+
+namespace Gateway.ControlPlane.Apply;
+
+public sealed partial class ApplyQueue
+{
+    // One apply and one rollback, step by step; the queue lets only one of them run.
+    /// <summary>behaviours.md, "Snapshot": more replaced snapshots in use than this, and an apply waits, then gives up.</summary>
+    private const int MostRetiredSnapshots = 10;
+    private static readonly TimeSpan PressurePatience = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan PressurePoll = TimeSpan.FromMilliseconds(20);
+
+    private const int WorthAThread = 64 << 10;
+
+    private async Task<ApplyResult> ApplyOneAsync(ApplyRequest request)
+    {
+        long start = _time.GetTimestamp();
+        ChangeOrigin origin = request.Origin;
+        bool fromFile = origin.Source == "file";
+        // A file that was mended is to be live as the file's, also if it is the last good configuration word for word.
+        LiveConfiguration? live = Live;
+        LiveConfiguration? same = live?.Origin.Source == "last-good" ? null : live;
+        // The live bytes again mean the live version again: no need to read them.
+        Candidate candidate = same?.Digest == request.Document.Digest && same.Format == request.Document.Format
+            ? new Candidate(request.Document) { Version = same.Version, Warnings = same.Warnings }
+            : await OnAThreadOfItsOwn(request.Document, () => _steps.Read(request.Document));
+        if (candidate.IsBroken) return Rejected(candidate, request, start);
+        // Before If-Match, as RFC 9110 section 13.1.1 allows: a client that repeats an apply whose answer it lost is told that it holds.
+        if (same is not null && candidate.Version == same.Version) return Noted(ApplyOutcome.Unchanged, candidate, request, start);
+        if (request.IfMatch is { } wanted && !(live is not null && (wanted.Count == 0 || wanted.Contains(live.Version)))) return Noted(ApplyOutcome.Stale, candidate, request, start);
+        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.Compile(candidate, origin.Source));
+        if (candidate.IsBroken) return Rejected(candidate, request, start);
+        if (request.DryRun) return Result(ApplyOutcome.Valid, candidate, start);
+        if (!await PressureEasesAsync()) return Noted(ApplyOutcome.Pressure, candidate, request, start);
+        string? unsaved = _ledger.Save(request.Document);
+        if (unsaved is not null && !fromFile)
+        {
+            ConfigError error = new("", ApplyLedger.StoreFailed, $"the document cannot be stored, so it was not applied: {unsaved}. Check the space and the permissions of {_store.Folder}.");
+            return Noted(ApplyOutcome.Failed, candidate with { Errors = [error] }, request, start);
+        }
+        candidate = await PublishAsync(candidate);
+        if (candidate.IsBroken) return Rejected(candidate, request, start);
+        candidate = Publicize(candidate, origin, start, target: null, detail: null, stored: unsaved is null);
+        return Noted(ApplyOutcome.Applied, candidate, request, start);
+    }
+
+    private async Task<ApplyResult> RollbackOneAsync(string? version, ChangeOrigin origin)
+    {
+        long start = _time.GetTimestamp();
+        LiveConfiguration? live = Live;
+        HistoryRecord? target = RollbackTarget.Find(_store.History(), version, live?.Version, live?.Sequence ?? 0);
+        if (target is null)
+        {
+            string why = version is null ? "nothing was applied before the live version" : $"version '{version}' is not in the history";
+            return Ended(ApplyOutcome.UnknownVersion, new Candidate(new ConfigDocument(default, DocumentFormat.Json)) { Errors = [new ConfigError("version", "unknown_version", $"{why}; GET /admin/history lists what can be gone back to")] }, "rollback", origin, start);
+        }
+        Candidate candidate = ReadStored(target);
+        if (!candidate.IsBroken && candidate.Version == live?.Version) return Ended(ApplyOutcome.Unchanged, candidate, "rollback", origin, start);
+        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.Compile(candidate, origin.Source));
+        if (!candidate.IsBroken) candidate = await PublishAsync(candidate);
+        if (candidate.IsBroken) return Ended(ApplyOutcome.Rejected, candidate, "rollback", origin, start);
+        candidate = Publicize(candidate, origin, start, target.Sequence, $"back to record {target.Sequence}, applied {target.Time:yyyy-MM-ddTHH:mm:ssZ}", stored: true);
+        return Ended(ApplyOutcome.Applied, candidate, "rollback", origin, start);
+    }
+
+    private Candidate ReadStored(HistoryRecord record)
+    {
+        try
+        {
+            return _steps.Read(ConfigDocument.Of(record, _store.Read(record)));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return new Candidate(new ConfigDocument(default, DocumentFormat.Json)) { Version = record.Version, Errors = [new ConfigError("", ConfigErrorCodes.FileUnreadable, $"the stored document of version {record.Version} cannot be read: {e.Message}")] };
+        }
+    }
+
+    private async Task<bool> PressureEasesAsync()
+    {
+        long start = _time.GetTimestamp();
+        while (_host.RetiredSnapshots > MostRetiredSnapshots)
+        {
+            if (_time.GetElapsedTime(start) >= PressurePatience) return false;
+            await Task.Delay(PressurePoll, _time);
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// Reading and compiling many routes takes a second of a processor. On a small machine that would be half of the thread pool, which
+    /// serves requests; a thread of its own leaves the sharing to the system. Small documents are not worth a thread.
+    /// </summary>
+    private static Task<Candidate> OnAThreadOfItsOwn(ConfigDocument document, Func<Candidate> work) =>
+        document.Content.Length < WorthAThread
+            ? Task.FromResult(work())
+            : Task.Factory.StartNew(work, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+}
