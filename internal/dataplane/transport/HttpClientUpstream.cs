@@ -13,7 +13,12 @@ internal sealed class HttpClientUpstream : Upstream
 {
     private readonly UpstreamSettings _settings;
     private readonly HttpMessageInvoker _invoker;
+    private static readonly List<SslApplicationProtocol> Http11 = [SslApplicationProtocol.Http11];
+    private static readonly List<SslApplicationProtocol> Http2 = [SslApplicationProtocol.Http2];
+    private static readonly List<SslApplicationProtocol> Http2OrHttp11 = [SslApplicationProtocol.Http2, SslApplicationProtocol.Http11];
+
     private readonly string? _unixPath;
+    private readonly string _host;
     private int _connections;
 
     public HttpClientUpstream(UpstreamSettings settings)
@@ -21,6 +26,7 @@ internal sealed class HttpClientUpstream : Upstream
         _settings = settings;
         _unixPath = settings.Address.StartsWith("unix:", StringComparison.Ordinal) ? settings.Address[5..] : null;
         Authority = _unixPath is null ? settings.Address : "localhost";
+        _host = new Uri("tcp://" + Authority).IdnHost;
         Prefix = (settings.Tls is null ? "http://" : "https://") + Authority;
         _invoker = new HttpMessageInvoker(CreateHandler(), disposeHandler: true);
     }
@@ -72,7 +78,6 @@ internal sealed class HttpClientUpstream : Upstream
             InitialHttp2StreamWindowSize = 1 << 20,
             ConnectCallback = ConnectAsync,
         };
-        if (_settings.Tls is { } tls) handler.SslOptions = TlsOptions(tls);
         return handler;
     }
 
@@ -85,7 +90,8 @@ internal sealed class HttpClientUpstream : Upstream
         {
             if (_unixPath is null) await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
             else await socket.ConnectAsync(new UnixDomainSocketEndPoint(_unixPath), cancellationToken);
-            return new CountedConnection(socket, this);
+            var connection = new CountedConnection(socket, this);
+            return _settings.Tls is { } tls ? await SecureAsync(connection, tls, context.InitialRequestMessage, cancellationToken) : connection;
         }
         catch
         {
@@ -94,15 +100,35 @@ internal sealed class HttpClientUpstream : Upstream
         }
     }
 
+    // Done here and not left to the handler, which would ask for and verify the name in the client's Host field.
+    private async ValueTask<Stream> SecureAsync(Stream connection, UpstreamTls tls, HttpRequestMessage first, CancellationToken cancellationToken)
+    {
+        var stream = new SslStream(connection, leaveInnerStreamOpen: false);
+        try
+        {
+            SslClientAuthenticationOptions options = TlsOptions(tls);
+            options.ApplicationProtocols = first.Version.Major < 2 ? Http11
+                : first.VersionPolicy == HttpVersionPolicy.RequestVersionOrLower ? Http2OrHttp11
+                : Http2;
+            await stream.AuthenticateAsClientAsync(options, cancellationToken);
+            return stream;
+        }
+        catch
+        {
+            await stream.DisposeAsync();
+            throw;
+        }
+    }
+
     private SslClientAuthenticationOptions TlsOptions(UpstreamTls tls)
     {
         var options = new SslClientAuthenticationOptions
         {
+            TargetHost = tls.ServerName ?? _host,
             EnabledSslProtocols = SslProtocols.Tls12 | SslProtocols.Tls13,
             ClientCertificateContext = tls.Certificate,
             CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
         };
-        if (tls.ServerName is { } name) options.TargetHost = name;
         if (!tls.Verify) options.RemoteCertificateValidationCallback = static (_, _, _, _) => true;
         else if (tls.Authorities is { } authorities)
         {

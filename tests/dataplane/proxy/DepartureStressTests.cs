@@ -1,0 +1,69 @@
+using System.Net;
+using Gateway.Config;
+using Gateway.TestKit;
+using Xunit;
+
+namespace Gateway.DataPlane.Tests.Proxy;
+
+/// <summary>Clients that leave, upstreams that die and timeouts that fire at any moment, many at once: nothing stays counted, held or unexplained.</summary>
+public sealed class DepartureStressTests
+{
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    [InlineData(true, true)]
+    public async Task WhateverEndsARequest_EverythingIsGivenBackOnce(bool http2Client, bool http2Upstream)
+    {
+        await using HttpOrigin origin = http2Upstream ? await HttpOrigin.StartH2cAsync() : await HttpOrigin.StartAsync();
+        origin.Record = false;
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions
+        {
+            Protocol = http2Upstream ? UpstreamProtocol.H2c : UpstreamProtocol.Http1,
+            Request = TimeSpan.FromMilliseconds(400),
+            Attempt = TimeSpan.FromMilliseconds(60),
+            Idle = TimeSpan.FromMilliseconds(80),
+            BodyBytes = 400_000,
+        });
+        using HttpClient client = http2Client ? H2Client.Http2(proxy.Http2Address) : H2Client.Http1(proxy.Address);
+        int sent = 0;
+        await Parallel.ForEachAsync(Enumerable.Range(0, 600), new ParallelOptions { MaxDegreeOfParallelism = 24 }, async (i, _) =>
+        {
+            var random = new Random(i);
+            using var leave = new CancellationTokenSource(random.Next(3) == 0 ? random.Next(30) : 5000);
+            try
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Get, (random.Next(7)) switch
+                {
+                    0 => "/hold?gate=never",
+                    1 => "/half?gate=never",
+                    2 => "/abort?after=1000",
+                    3 => "/abort",
+                    4 => "/bytes/300000?chunked=1",
+                    5 => "/early?status=413",
+                    _ => "/sink",
+                })
+                { Version = client.DefaultRequestVersion, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+                if (random.Next(2) == 0)
+                {
+                    request.Method = HttpMethod.Post;
+                    request.Content = new ByteArrayContent(new byte[random.Next(500_000)]);
+                    if (random.Next(2) == 0) request.Headers.TransferEncodingChunked = true;
+                }
+                Interlocked.Increment(ref sent);
+                using HttpResponseMessage response = await client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, leave.Token);
+                if (random.Next(4) != 0) await response.Content.CopyToAsync(Stream.Null, leave.Token);
+            }
+            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+            {
+            }
+        });
+        await Eventually.Until("nothing is in flight", () => proxy.InFlight == 0 && proxy.UpstreamInFlight == 0);
+        await Eventually.Until("the snapshot is free", () => proxy.Snapshots.Current!.Leases.Held == 0);
+        Assert.InRange(proxy.RouteTotal(), 300, sent);
+        Assert.DoesNotContain("category=\"internal\"", proxy.Scrape(), StringComparison.Ordinal);
+        Assert.Empty(proxy.Log.Errors);
+        Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/bytes/10")).StatusCode);
+        await Eventually.Until("the origin is free", () => origin.InFlight == 0);
+    }
+}
