@@ -55,8 +55,8 @@ internal static class ErrorResponder
         headers.ContentLength = body.Length;
         await client.StartResponseAsync();
         if (client.Method == "HEAD") return;
-        client.ResponseBody.Write(body);
-        await client.ResponseBody.FlushAsync();
+        // WriteAsync, for the Write extension takes the empty span that a gone client's writer gives for a mistake.
+        await client.ResponseBody.WriteAsync(body);
         context.ResponseBytes = body.Length;
     }
 

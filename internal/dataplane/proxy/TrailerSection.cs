@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Collections.Frozen;
 using System.IO.Pipelines;
 using System.Net.Http.Headers;
@@ -29,17 +28,17 @@ internal static class TrailerSection
     /// <summary>Writes the last chunk and the trailers.</summary>
     public static async ValueTask WriteAsync(HttpResponseHeaders trailers, PipeWriter writer)
     {
-        writer.Write("0\r\n"u8);
+        var text = new StringBuilder("0\r\n");
         foreach ((string name, HeaderStringValues values) in trailers.NonValidated)
         {
             if (!IsAllowed(name)) continue;
             foreach (string value in values)
             {
-                if (FieldSyntax.IsValue(value)) writer.Write(Encoding.Latin1.GetBytes($"{name}: {value}\r\n"));
+                if (FieldSyntax.IsValue(value)) text.Append(name).Append(": ").Append(value).Append("\r\n");
             }
         }
-        writer.Write("\r\n"u8);
-        await writer.FlushAsync();
+        text.Append("\r\n");
+        await writer.WriteAsync(Encoding.Latin1.GetBytes(text.ToString()));
     }
 
     private static bool IsAllowed(string name) => !HopByHop.Is(name) && !Forbidden.Contains(name);

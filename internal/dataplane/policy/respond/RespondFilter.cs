@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Text;
 using Gateway.Config;
 using Gateway.DataPlane.Runtime;
@@ -20,8 +19,7 @@ internal sealed class RespondFilter(RespondConfig config) : IRequestFilter
         await client.StartResponseAsync();
         if (_body.Length != 0 && client.Method != "HEAD")
         {
-            client.ResponseBody.Write(_body);
-            await client.ResponseBody.FlushAsync();
+            await client.ResponseBody.WriteAsync(_body);
             context.ResponseBytes = _body.Length;
         }
         return true;
