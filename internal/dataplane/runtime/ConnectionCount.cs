@@ -7,18 +7,21 @@ internal sealed class ConnectionCount
 {
     private readonly Dictionary<IPAddress, int> _byAddress = [];
     private int _open;
-    private long _refusedByLimit, _refusedByAddress;
+    private long _refusedByLimit, _refusedByAddress, _refusedByProcess;
 
     public int Open => Volatile.Read(ref _open);
 
     /// <summary>Connections closed at once because of a limit, since the start.</summary>
-    public long Refused => RefusedByLimit + RefusedByAddress;
+    public long Refused => RefusedByLimit + RefusedByAddress + RefusedByProcess;
 
     /// <summary>Those of them that met the listener's limit.</summary>
     public long RefusedByLimit => Volatile.Read(ref _refusedByLimit);
 
     /// <summary>Those of them that met the limit of their address.</summary>
     public long RefusedByAddress => Volatile.Read(ref _refusedByAddress);
+
+    /// <summary>Those of them that the process had no descriptors for.</summary>
+    public long RefusedByProcess => Volatile.Read(ref _refusedByProcess);
 
     /// <summary>Counts a connection in, unless a limit (0: none) is reached. True must be followed by one <see cref="Leave"/> with the same address and <paramref name="counted"/>.</summary>
     /// <param name="counted">The address was counted too; limits may change while the connection is open.</param>
@@ -50,6 +53,13 @@ internal sealed class ConnectionCount
             IPAddress key = Plain(address!);
             if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_byAddress, key) == 0) _byAddress.Remove(key);
         }
+    }
+
+    /// <summary><see cref="Leave"/> for a connection that the process has no descriptors for.</summary>
+    public void LeaveForWantOfDescriptors(IPAddress? address, bool counted)
+    {
+        Interlocked.Increment(ref _refusedByProcess);
+        Leave(address, counted);
     }
 
     private bool Refuse(ref long refused)

@@ -60,7 +60,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
             application = (listener, _, inFlight) => new ListenerApplication<Exchange>(new GatewayApplication(services, listener), inFlight);
         }
         KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));
-        ServerParts parts = new(listener => application(listener, _store, _inFlight), kestrel, options.Time, _logger);
+        ServerParts parts = new(listener => application(listener, _store, _inFlight), kestrel, ConnectionBudget.OfProcess(), options.Time, _logger);
         _draining = new DrainingServers(options.Time, _logger);
         transport ??= new SocketTransportFactory(Microsoft.Extensions.Options.Options.Create(new SocketTransportOptions { Backlog = Backlog }), options.Loggers);
         _listeners = new ListenerSet(parts, transport, _draining);

@@ -22,6 +22,7 @@ internal sealed class ListenerServer
     private readonly KestrelServer _kestrel;
     private readonly ListenerApplication _application;
     private readonly ILogger _logger;
+    private readonly ConnectionBudget _budget;
     private readonly ConnectionSet _connections = new();
 
     public ListenerServer(ListenerModel model, in ServerLimits.SettingsKey settings, EndPoint bound, ServerParts parts)
@@ -30,6 +31,7 @@ internal sealed class ListenerServer
         Settings = settings;
         Attached = new AttachedListener(bound, _connections);
         _logger = parts.Logger;
+        _budget = parts.Connections;
         _application = parts.ApplicationOf(model.State);
         KestrelServerOptions options = ServerLimits.Options(settings, parts.KestrelServices);
         Configure(options, settings, model.Tls, bound, parts.Time);
@@ -45,9 +47,12 @@ internal sealed class ListenerServer
     public Task StartAsync(CancellationToken cancellationToken) => _application.StartAsync(_kestrel, cancellationToken);
 
     /// <summary>Each response from now on is the last of its connection.</summary>
+    public void TellClients() => _application.Drain();
+
+    /// <summary><see cref="TellClients"/>, and no connection more.</summary>
     public void BeginDrain()
     {
-        _application.Drain();
+        TellClients();
         Attached.Complete();
     }
 
@@ -115,9 +120,16 @@ internal sealed class ListenerServer
         Config.ListenerLimitsConfig limits = Listener.LastModel!.Config.Limits;
         if (!Listener.Connections.TryEnter(address, limits.Connections, limits.ConnectionsPerAddress, out bool counted))
         {
-            // Once per burst would be nicer; once per power of two is bounded and needs no clock.
-            if (long.IsPow2(Listener.Connections.Refused)) ServerLog.ConnectionLimitReached(_logger, Listener.Name, Listener.Connections.Open);
             // To return is to close.
+            // About once per power of two: bounded, and needs no clock.
+            if (long.IsPow2(Listener.Connections.Refused)) ServerLog.ConnectionLimitReached(_logger, Listener.Name, Listener.Connections.Open);
+            _connections.Left();
+            return;
+        }
+        if (!_budget.TryTake())
+        {
+            Listener.Connections.LeaveForWantOfDescriptors(address, counted);
+            if (long.IsPow2(Listener.Connections.Refused)) ServerLog.DescriptorsExhausted(_logger, Listener.Name, _budget.Limit);
             _connections.Left();
             return;
         }
@@ -132,6 +144,7 @@ internal sealed class ListenerServer
         {
             _connections.Remove(connection);
             Listener.Connections.Leave(address, counted);
+            _budget.Return();
             _connections.Left();
         }
     }

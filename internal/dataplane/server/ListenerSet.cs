@@ -97,6 +97,7 @@ internal sealed class ListenerSet(ServerParts parts, IConnectionListenerFactory 
     {
         RunningListener[] running = _running;
         _running = [];
+        foreach (RunningListener listener in running) listener.Server.TellClients();
         foreach (RunningListener listener in running)
         {
             await listener.Socket.CloseAsync();

@@ -20,6 +20,9 @@ internal static partial class ServerLog
     [LoggerMessage(104, LogLevel.Warning, "Listener {Listener} has {Connections} connections, its limit; new ones are closed at once")]
     public static partial void ConnectionLimitReached(ILogger logger, string listener, int connections);
 
+    [LoggerMessage(112, LogLevel.Error, "The process has {Connections} client connections, all that its file descriptors allow; new ones on {Listener} are closed at once. Raise the limit (ulimit -n, LimitNOFILE= in systemd)")]
+    public static partial void DescriptorsExhausted(ILogger logger, string listener, int connections);
+
     [LoggerMessage(105, LogLevel.Error, "A server of listener {Listener} did not stop cleanly")]
     public static partial void ServerStopFailed(ILogger logger, string listener, Exception failure);
 

@@ -20,6 +20,7 @@ internal static class ServerMetrics
                 ConnectionCount connections = running.Model.State.Connections;
                 readings.Add(connections.RefusedByLimit, running.Model.Name, "connections");
                 readings.Add(connections.RefusedByAddress, running.Model.Name, "connections_per_address");
+                readings.Add(connections.RefusedByProcess, running.Model.Name, "descriptors");
             }
         });
         metrics.ObserveGauge("connections_draining", "Open client connections of servers that were replaced or removed.", () => listeners.DrainingConnections);

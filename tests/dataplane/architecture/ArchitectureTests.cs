@@ -28,6 +28,7 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.DataPlaneHost",
         "Gateway.DataPlane.Server.DataPlaneOptions",
         "Gateway.DataPlane.Server.EndpointStatus",
+        "Gateway.DataPlane.Server.KestrelServices",
         "Gateway.DataPlane.Server.ListenerStatus",
         "Gateway.DataPlane.Server.PoolStatus",
         "Gateway.DataPlane.Server.StopReport",

@@ -94,7 +94,11 @@ public sealed class CompiledReferences
                 case OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar: il.Offset += 1; break;
                 case OperandType.InlineVar: il.Offset += 2; break;
                 case OperandType.InlineI8 or OperandType.InlineR: il.Offset += 8; break;
-                case OperandType.InlineSwitch: il.Offset += 4 * il.ReadInt32(); break;
+                case OperandType.InlineSwitch:
+                    // Read first: a compound assignment would add to the offset from before the count.
+                    int targets = il.ReadInt32();
+                    il.Offset += 4 * targets;
+                    break;
                 case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType:
                     Use(MetadataTokens.EntityHandle(il.ReadInt32()));
                     break;

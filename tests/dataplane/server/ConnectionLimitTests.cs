@@ -1,4 +1,5 @@
 using Gateway.Config;
+using Gateway.DataPlane.Server;
 using Gateway.TestKit;
 using Xunit;
 
@@ -57,6 +58,25 @@ public sealed class ConnectionLimitTests
         Assert.Equal(1, running.Status().Connections);
         await using RawHttpClient beyond = await running.ConnectAsync();
         Assert.Equal("", (await beyond.ReadEndAsync()).Remainder);
+    }
+
+    [Theory]
+    [InlineData(1024, 384)]
+    [InlineData(1_048_576, 524_160)]
+    [InlineData(100, 12)]
+    [InlineData(3, 1)]
+    [InlineData(long.MaxValue, int.MaxValue)]
+    public void DescriptorsOfTheProcess_LeaveRoomForUpstreamsAndFiles(long descriptors, int connections) =>
+        Assert.Equal(connections, ConnectionBudget.LimitFor(descriptors));
+
+    [Fact]
+    public void Budget_GivesItsLimit_AndNotOneMore()
+    {
+        ConnectionBudget budget = new(2);
+        Assert.True(budget.TryTake() && budget.TryTake());
+        Assert.False(budget.TryTake());
+        budget.Return();
+        Assert.True(budget.TryTake());
     }
 
     private static ListenerConfig Limited(int connections, int perAddress) =>
