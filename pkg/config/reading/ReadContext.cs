@@ -27,9 +27,9 @@ internal sealed class ReadContext(ReadOptions options)
         else Errors.Add(Path.ToString(), code, message);
     }
 
-    public void WrongType(ref Utf8JsonReader reader, string expected)
+    public void WrongType(ref Utf8JsonReader reader, string expected, string fix = "")
     {
-        Error(ConfigErrorCodes.WrongType, $"expected {expected}, got {JsonTokens.Describe(ref reader)}");
+        Error(ConfigErrorCodes.WrongType, $"expected {expected}, got {JsonTokens.Describe(ref reader)}{fix}");
         Skip(ref reader);
     }
 

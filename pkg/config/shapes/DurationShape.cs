@@ -18,7 +18,7 @@ internal sealed class DurationShape(RangeAttribute? range) : ValueShape<TimeSpan
         value = default;
         if (reader.TokenType != JsonTokenType.String)
         {
-            context.WrongType(ref reader, Expected);
+            context.WrongType(ref reader, Expected, reader.TokenType == JsonTokenType.Number ? "; write it with its unit, in double quotes" : "");
             return false;
         }
         if (!context.TryText(ref reader, out string text)) return false;

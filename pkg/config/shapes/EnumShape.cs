@@ -26,7 +26,7 @@ internal sealed class EnumShape<T> : ValueShape<T> where T : struct, Enum
         value = default;
         if (reader.TokenType != JsonTokenType.String)
         {
-            context.WrongType(ref reader, Expected);
+            context.WrongType(ref reader, Expected, reader.TokenType == JsonTokenType.Number ? "; put it in double quotes" : "");
             return false;
         }
         foreach (var member in _members)

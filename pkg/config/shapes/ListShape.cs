@@ -18,7 +18,7 @@ internal sealed class ListShape<T>(ValueShape<T> item) : ValueShape<IReadOnlyLis
         value = null;
         if (reader.TokenType != JsonTokenType.StartArray)
         {
-            context.WrongType(ref reader, Expected);
+            context.WrongType(ref reader, Expected, reader.TokenType == JsonTokenType.Null ? "" : "; a single item stands in square brackets too");
             return false;
         }
         T[] items = ArrayPool<T>.Shared.Rent(8);

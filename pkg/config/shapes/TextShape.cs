@@ -16,12 +16,8 @@ internal sealed class TextShape : ValueShape<string>
         value = null;
         if (reader.TokenType != JsonTokenType.String)
         {
-            if (reader.TokenType is JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False)
-            {
-                context.Error(ConfigErrorCodes.WrongType, $"expected a text, got {JsonTokens.Describe(ref reader)}; put it in double quotes");
-                return false;
-            }
-            context.WrongType(ref reader, Expected);
+            bool isScalar = reader.TokenType is JsonTokenType.Number or JsonTokenType.True or JsonTokenType.False;
+            context.WrongType(ref reader, Expected, isScalar ? "; put it in double quotes" : "");
             return false;
         }
         if (!context.TryText(ref reader, out value)) return false;
