@@ -73,7 +73,7 @@ public sealed class AdminServer : IAsyncDisposable
         catch (Exception e)
         {
             kestrel.Dispose();
-            if (e is IOException or System.Net.Sockets.SocketException) throw new IOException($"cannot listen on {address}: {e.Message}", e);
+            if (e is IOException or System.Net.Sockets.SocketException) throw new IOException($"cannot listen on {address}: {e.Message.TrimEnd('.')}", e);
             throw;
         }
         string bound = kestrel.Features.Get<IServerAddressesFeature>()!.Addresses.First();
