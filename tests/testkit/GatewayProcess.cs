@@ -109,12 +109,12 @@ public sealed class GatewayProcess : IAsyncDisposable
     /// <summary>Open file descriptors.</summary>
     public int Descriptors => Directory.GetFileSystemEntries($"/proc/{_process.Id}/fd").Length;
 
-    /// <summary>Starts the gateway with the document and returns when it is ready. Throws with its output when it is not.</summary>
-    public static async Task<GatewayProcess> StartAsync(string config, GatewayProcessOptions? options = null)
+    /// <summary>Starts the gateway with the document (null: with the file that is there) and returns when it is ready. Throws with its output when it is not.</summary>
+    public static async Task<GatewayProcess> StartAsync(string? config, GatewayProcessOptions? options = null)
     {
         options ??= new GatewayProcessOptions();
         TempFolder folder = options.Folder ?? new TempFolder();
-        string file = folder.Write(options.ConfigName, config);
+        string file = config is null ? folder[options.ConfigName] : folder.Write(options.ConfigName, config);
         GatewayProcess gateway = Launch(file, folder, options);
         Task first = await Task.WhenAny(gateway._ready.Task, gateway._process.WaitForExitAsync(), Task.Delay(options.StartDeadline));
         if (first == gateway._ready.Task) return gateway;
@@ -217,7 +217,7 @@ public sealed class GatewayProcess : IAsyncDisposable
     private async Task<AdminAnswer> SendAsync(HttpRequestMessage request)
     {
         using HttpResponseMessage response = await Admin.SendAsync(request);
-        return new AdminAnswer(response.StatusCode, await response.Content.ReadAsStringAsync());
+        return new AdminAnswer(response.StatusCode, await response.Content.ReadAsStringAsync(), response.Content.Headers.ContentType?.MediaType);
     }
 
     /// <summary>The samples of GET /metrics.</summary>
@@ -294,7 +294,7 @@ public sealed class GatewayProcess : IAsyncDisposable
 }
 
 /// <summary>An answer of the admin API.</summary>
-public sealed record AdminAnswer(HttpStatusCode Status, string Text)
+public sealed record AdminAnswer(HttpStatusCode Status, string Text, string? MediaType)
 {
     public JsonElement Json => JsonDocument.Parse(Text).RootElement;
 

@@ -32,6 +32,15 @@ public static class H2Client
     public static HttpClient Http2(Uri? address = null, X509Certificate2? clientCertificate = null, string? serverName = null) =>
         Client(address, HttpVersion.Version20, Handler(clientCertificate, serverName));
 
+    /// <summary>A request of exactly that version: an HttpRequestMessage made by hand may otherwise be sent as HTTP/1.1.</summary>
+    public static HttpRequestMessage Request(string version, HttpMethod method, string target, string? host = null, HttpContent? content = null) => new(method, target)
+    {
+        Version = Version.Parse(version),
+        VersionPolicy = HttpVersionPolicy.RequestVersionExact,
+        Headers = { Host = host },
+        Content = content,
+    };
+
     private static HttpClient Client(Uri? address, Version version, SocketsHttpHandler handler) => new(handler)
     {
         BaseAddress = address,

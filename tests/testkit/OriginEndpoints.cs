@@ -15,7 +15,7 @@ namespace Gateway.TestKit;
 /// <c>/hold?gate=G</c> answers after the gate; <c>/half?gate=G</c> sends "first ", passes the gate, sends "second";
 /// <c>/sse?count=N&amp;gate=G</c> events, each after a pass;
 /// <c>/sink</c> reads the body and answers its length and SHA-256; <c>/early?status=S</c> answers without reading the body;
-/// <c>/status/S</c>; <c>/trailers</c> (HTTP/2); <c>/headers?name=value</c> sets response headers; <c>/abort?after=N</c> dies after N bytes;
+/// <c>/status/S</c>; <c>/trailers</c> (HTTP/2); <c>/headers?name=value</c> sets response headers; <c>/abort?after=N&amp;gate=G</c> dies after N bytes and the gate;
 /// <c>/ws</c> WebSocket echo; <c>/test.Echo/*</c> gRPC, see <see cref="GrpcOrigin"/>.
 /// </summary>
 internal static class OriginEndpoints
@@ -38,7 +38,7 @@ internal static class OriginEndpoints
             ,
             ["trailers"] => TrailersAsync,
             ["headers"] => HeadersAsync,
-            ["abort"] => AbortAsync,
+            ["abort"] => http => AbortAsync(origin, http),
             ["ws"] => WebSocketAsync,
             ["test.Echo", ..] => http => GrpcOrigin.ServeAsync(origin, http),
             _ => http => EchoAsync(origin, http),
@@ -135,7 +135,7 @@ internal static class OriginEndpoints
         return http.Response.WriteAsync("ok", http.RequestAborted);
     }
 
-    private static async Task AbortAsync(HttpContext http)
+    private static async Task AbortAsync(HttpOrigin origin, HttpContext http)
     {
         int after = int.Parse(http.Request.Query["after"].FirstOrDefault() ?? "0", CultureInfo.InvariantCulture);
         if (after > 0)
@@ -143,6 +143,7 @@ internal static class OriginEndpoints
             await http.Response.Body.WriteAsync(Filler.AsMemory(0, after), http.RequestAborted);
             await http.Response.Body.FlushAsync(http.RequestAborted);
         }
+        await PassAsync(origin, http);
         http.Abort();
     }
 
