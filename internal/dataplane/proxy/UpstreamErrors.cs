@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http;
+using System.Security.Authentication;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Proxy;
@@ -20,6 +21,10 @@ internal static class UpstreamErrors
                     ? Protocol("The upstream broke the rules of HTTP/2.")
                     : (ErrorCategory.UpstreamReset, "The upstream reset the stream.");
             }
+            // Within an OperationCanceledException: the handler's ConnectTimeout. Other timeouts are the exchange's own.
+            if (e is TimeoutException) return (ErrorCategory.UpstreamConnectFailed, "The upstream could not be connected to in time.");
+            // From the transport's own handshake, which the handler does not classify.
+            if (e is AuthenticationException) return (ErrorCategory.UpstreamConnectFailed, "TLS with the upstream could not be set up.");
         }
         HttpRequestError kind = error switch
         {

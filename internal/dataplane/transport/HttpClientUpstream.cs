@@ -113,9 +113,11 @@ internal sealed class HttpClientUpstream : Upstream
             await stream.AuthenticateAsClientAsync(options, cancellationToken);
             return stream;
         }
-        catch
+        catch (Exception e)
         {
             await stream.DisposeAsync();
+            // An endpoint that hangs up in the handshake has refused TLS as well.
+            if (e is IOException) throw new AuthenticationException(e.Message, e);
             throw;
         }
     }
