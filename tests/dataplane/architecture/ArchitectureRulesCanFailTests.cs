@@ -14,6 +14,7 @@ namespace Gateway.DataPlane.Tests.Architecture
         [Theory]
         [InlineData(nameof(LooksUp.InAnInstruction))]
         [InlineData(nameof(LooksUp.InAClosure))]
+        [InlineData(nameof(LooksUp.BehindAJumpTable))]
         [InlineData(nameof(LooksUp.InAnAsyncBodyAsync))]
         [InlineData(nameof(LooksUp.InAGenericArgument))]
         [InlineData(nameof(LooksUp.InASignature))]
@@ -82,6 +83,19 @@ namespace Gateway.DataPlane.Tests.Architecture.BadTree.Low
     public static class LooksUp
     {
         public static int InAnInstruction() => Above.Number;
+
+        public static int BehindAJumpTable(int i)
+        {
+            switch (i)
+            {
+                case 0: return 7;
+                case 1: return 5;
+                case 2: return 9;
+                case 3: return 2;
+                default: break;
+            }
+            return Above.Number;
+        }
 
         public static Func<int, int> InAClosure(int offset) => x => x + offset + Above.Number;
 
