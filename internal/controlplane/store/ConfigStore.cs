@@ -150,6 +150,7 @@ public sealed class ConfigStore : IDisposable
             return;
         }
         if (_records.Exists(r => r.Sequence >= record.Sequence)) return;
+        _journal.Append(record);
         _records.Add(record);
         _lastSequence = record.Sequence;
         _notes.Add($"history: record {record.Sequence.ToString(CultureInfo.InvariantCulture)} was missing from the journal and is taken from last-good");

@@ -103,10 +103,15 @@ public sealed class ConfigStoreTests : IDisposable
             _ = Apply(store, "b");
         }
         File.Delete(Path.Combine(Data, "history.log"));
-        using ConfigStore again = ConfigStore.Open(Data);
-        Assert.Equal("v-b", again.LastApplied!.Version);
-        Assert.Equal("b"u8.ToArray(), again.Read(again.LastApplied));
-        Assert.Equal(3, Apply(again, "c").Sequence);
+        using (ConfigStore again = ConfigStore.Open(Data))
+        {
+            Assert.Equal("v-b", again.LastApplied!.Version);
+            Assert.Equal("b"u8.ToArray(), again.Read(again.LastApplied));
+            Assert.Equal(3, Apply(again, "c").Sequence);
+        }
+        using ConfigStore mended = ConfigStore.Open(Data);
+        Assert.Equal(["v-b", "v-c"], mended.History().Select(r => r.Version));
+        Assert.Empty(mended.Notes);
     }
 
     [Fact]
