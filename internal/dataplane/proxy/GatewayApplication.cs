@@ -72,6 +72,8 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     {
         RequestContext request = exchange.Context;
         if (!RequestHead.Read(exchange, services.RequestIds)) return;
+        // A gRPC stream or a tunnel may be silent for as long as the route's idle timeout lets it; the rate is for uploads.
+        if (request.IsGrpc || exchange.Downstream.UpgradeProtocol is not null) exchange.Downstream.AllowQuietBody();
         if (request.RawPathAndQuery == "*")
         {
             AnswerAsterisk(exchange);

@@ -3,6 +3,7 @@ using System.Net;
 using Gateway.DataPlane.Runtime;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 
 namespace Gateway.DataPlane.Proxy;
 
@@ -69,6 +70,12 @@ internal sealed class KestrelDownstream : IDownstream
     {
         if (_features.Get<IHttpResetFeature>() is { } stream) stream.Reset(Http2InternalError);
         else _lifetime.Abort();
+    }
+
+    /// <summary>Lifts the minimum rate from the request body. To be called before it is read.</summary>
+    public void AllowQuietBody()
+    {
+        if (_features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate) rate.MinDataRate = null;
     }
 
     private bool IsHttp2 => _request.Protocol == "HTTP/2";
