@@ -77,13 +77,12 @@ internal sealed partial class Forwarder(ProxyServices services)
         }
         finally
         {
-            if (body is { IsComplete: false })
-            {
+            bool bodyRuns = body is { IsComplete: false };
+            // A read or a write that is still under way ends with the token, and its connection with it; disposal alone would race with it.
+            if (bodyRuns || request.Category != ErrorCategory.None)
                 deadline.Cancel(request.Category == ErrorCategory.None ? ErrorCategory.ClientClosed : request.Category);
-                response?.Dispose();
-                await body.StopAsync();
-            }
             response?.Dispose();
+            if (bodyRuns) await body!.StopAsync();
             exchange.HeadersReceived = false;
         }
     }
@@ -102,6 +101,7 @@ internal sealed partial class Forwarder(ProxyServices services)
                 : CopyOutcome.Complete;
             if (outcome == CopyOutcome.ClientGone)
             {
+                exchange.Deadline.Cancel(ErrorCategory.ClientClosed);
                 request.Fail(ErrorCategory.ClientClosed);
                 return;
             }

@@ -18,9 +18,9 @@ internal enum CopyOutcome : byte
 internal static class ResponseBodyCopier
 {
     private const int SmallRead = 4096;
-    // From here on a larger read saves no more calls (measured on loopback: 64 KB is within 2 % of 256 KB).
-    private const int LargeRead = 64 * 1024;
     private const int FlushAt = 64 * 1024;
+    // As much as goes out in one flush.
+    private const int LargeRead = FlushAt;
 
     // "FFFF" CR LF before a chunk's data, CR LF after it. Leading zeros are legal in a chunk size (RFC 9112 section 7.1).
     private const int ChunkHead = 6, ChunkTail = 2;

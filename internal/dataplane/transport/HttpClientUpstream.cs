@@ -70,6 +70,7 @@ internal sealed class HttpClientUpstream : Upstream
             MaxResponseHeadersLength = 64,
             // A response that nobody wants is cut off, not read to its end: the upstream is to notice.
             MaxResponseDrainSize = 0,
+            ResponseDrainTimeout = TimeSpan.Zero,
             // A dead peer of an HTTP/2 connection is otherwise noticed only by the requests that time out on it.
             KeepAlivePingDelay = TimeSpan.FromSeconds(30),
             KeepAlivePingTimeout = TimeSpan.FromSeconds(10),

@@ -64,6 +64,5 @@ public sealed class DepartureStressTests
         Assert.True(proxy.Log.Errors.Count == 0, string.Join("\n", proxy.Log.Errors));
         Assert.DoesNotContain("category=\"internal\"", proxy.Scrape(), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, (await client.GetAsync("/bytes/10")).StatusCode);
-        await Eventually.Until("the origin is free", () => origin.InFlight == 0);
     }
 }

@@ -148,6 +148,71 @@ public sealed class StreamingTests
         Assert.InRange(last, 1, 50_000_000);
     }
 
+    [Theory]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    [InlineData(true, false)]
+    public async Task LargeBodies_RunInConstantMemory(bool http2Client, bool http2Upstream)
+    {
+        const long Size = 256L << 20;
+        await using HttpOrigin origin = await OriginAsync(http2Upstream);
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, To(http2Upstream));
+        using HttpClient client = Client(proxy, http2Client);
+        await client.GetByteArrayAsync("/bytes/100000");
+        long before = GC.GetTotalMemory(forceFullCollection: true), most = 0;
+
+        using (HttpResponseMessage response = await client.GetAsync($"/bytes/{Size}", HttpCompletionOption.ResponseHeadersRead))
+        {
+            var counted = new CountingStream();
+            await response.Content.CopyToAsync(counted);
+            Assert.Equal(Size, counted.Count);
+            most = GC.GetTotalMemory(forceFullCollection: true);
+        }
+        var upload = new StreamedContent();
+        Task<HttpResponseMessage> answer = client.PostAsync("/sink?nohash=1", upload);
+        byte[] piece = new byte[1 << 20];
+        for (long sent = 0; sent < Size; sent += piece.Length)
+        {
+            await upload.WriteAsync(piece);
+            if (sent % (Size / 4) == 0) most = Math.Max(most, GC.GetTotalMemory(forceFullCollection: true));
+        }
+        upload.Complete();
+        Assert.StartsWith($"{Size} ", await (await answer).Content.ReadAsStringAsync(), StringComparison.Ordinal);
+
+        // Client, gateway and origin together.
+        Assert.InRange(most - before, long.MinValue, Size / 4);
+    }
+
+    private sealed class CountingStream : Stream
+    {
+        public long Count { get; private set; }
+        public override bool CanRead => false;
+        public override bool CanSeek => false;
+        public override bool CanWrite => true;
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => Count;
+            set => throw new NotSupportedException();
+        }
+
+        public override void Flush()
+        {
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+        public override void SetLength(long value) => throw new NotSupportedException();
+        public override void Write(byte[] buffer, int offset, int count) => Count += count;
+
+        public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            Count += buffer.Length;
+            return ValueTask.CompletedTask;
+        }
+    }
+
     [Fact]
     public async Task HeadAndEmptyResponses_KeepTheirForm()
     {
@@ -285,10 +350,13 @@ public sealed class StreamingTests
     }
 
     [Theory]
-    [InlineData("GET / HTTP/1.1\r\nHost: a\r\n\r\n")]
-    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello")]
-    public async Task ConnectionThatTheUpstreamClosedWhileIdle_FailsNoRequest(string request)
+    [InlineData("GET / HTTP/1.1\r\nHost: a\r\n\r\n", false)]
+    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n", false)]
+    // With a body, only what was closed before it was sent is certain not to have been processed.
+    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello", true)]
+    public async Task ConnectionThatTheUpstreamClosedWhileIdle_FailsNoRequest(string request, bool afterTheClose)
     {
+        int closed = 0;
         await using RawOrigin origin = RawOrigin.Start(async connection =>
         {
             // Closed without a word after each third response.
@@ -297,6 +365,8 @@ public sealed class StreamingTests
                 await connection.ReadBodyAsync(head);
                 await connection.RespondAsync(200, "ok");
             }
+            connection.Close();
+            Interlocked.Increment(ref closed);
         });
         await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
         await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
@@ -304,6 +374,7 @@ public sealed class StreamingTests
         {
             RawResponse response = await client.RequestAsync(request);
             Assert.True(response.Status == 200, $"{i}: {response}");
+            if (afterTheClose && i % 3 == 2) await Eventually.Until("the connection is closed", () => Volatile.Read(ref closed) == (i / 3) + 1);
         }
     }
 
