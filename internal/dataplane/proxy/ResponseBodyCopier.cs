@@ -49,7 +49,9 @@ internal static class ResponseBodyCopier
             }
             await ready;
 
-            int read = await ReadIntoAsync(source, writer, size, chunked, cancellation);
+            int read = exchange.Downstream.ResponseStarted
+                ? await ReadIntoAsync(source, writer, size, chunked, cancellation)
+                : await ReadAndStartAsync(source, exchange, cancellation);
             if (read == 0)
             {
                 // Kestrel does not flush what is left of a body of known length.
@@ -65,6 +67,26 @@ internal static class ResponseBodyCopier
             if (!await FlushAsync(writer, deadline)) return CopyOutcome.ClientGone;
             unflushed = false;
             pending = 0;
+        }
+    }
+
+    // The head must be out before a byte of the body is written: an error then cuts the response off, and never goes in between.
+    private static async ValueTask<int> ReadAndStartAsync(Stream source, Exchange exchange, CancellationToken cancellation)
+    {
+        byte[] first = ArrayPool<byte>.Shared.Rent(SmallRead);
+        try
+        {
+            int read = await source.ReadAsync(first.AsMemory(0, SmallRead), cancellation);
+            if (read == 0) return 0;
+            await exchange.Downstream.StartResponseAsync();
+            PipeWriter writer = exchange.Downstream.ResponseBody;
+            first.AsMemory(0, read).CopyTo(writer.GetMemory(read));
+            writer.Advance(read);
+            return read;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(first);
         }
     }
 

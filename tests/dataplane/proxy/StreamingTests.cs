@@ -72,6 +72,22 @@ public sealed class StreamingTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task UpstreamThatDiesWithItsFirstBytes_IsCutOff_NotAnsweredWithAnErrorBehindThem(bool http2Client)
+    {
+        await using RawOrigin origin = RawOrigin.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+        });
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
+        using HttpClient client = Client(proxy, http2Client);
+        for (int i = 0; i < 20; i++) await Assert.ThrowsAnyAsync<HttpRequestException>(() => Eventually.Within("the end", client.GetStringAsync("/")));
+        Assert.Empty(proxy.Log.Errors);
+    }
+
+    [Theory]
     [InlineData(false, false)]
     [InlineData(false, true)]
     [InlineData(true, false)]
