@@ -90,6 +90,9 @@ internal static class RequestHead
     {
         Microsoft.AspNetCore.Http.IHeaderDictionary headers = client.RequestHeaders;
         if (headers.Host.Count > 1) return Refuse(context, ErrorCategory.BadRequest, "The request has several Host fields.");
+        // RFC 9113 section 8.2.2 makes such a message malformed; of these fields Kestrel looks at Connection and TE alone.
+        if (client.Protocol == "HTTP/2" && (headers.TransferEncoding.Count > 0 || headers.ContainsKey("Keep-Alive") || headers.ContainsKey("Proxy-Connection") || headers.Upgrade.Count > 0))
+            return Refuse(context, ErrorCategory.BadRequest, "The request has a field of HTTP/1.1 connections, which HTTP/2 has not.");
         if (headers.TransferEncoding.Count == 0) return true;
         // Kestrel reads such a message by its chunks and puts the length aside under another name. What is in front of it may have gone
         // by the length (RFC 9112 section 6.1: possible smuggling).
