@@ -93,7 +93,7 @@ public sealed class RawHttpClient : IAsyncDisposable
     /// <summary>Connects to the host and port of an address such as <c>http://127.0.0.1:8080</c>; never TLS, whatever its scheme.</summary>
     public static async Task<RawHttpClient> ConnectAsync(Uri address)
     {
-        var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         await socket.ConnectAsync(IPAddress.Parse(address.Host), address.Port);
         return new RawHttpClient(socket, new NetworkStream(socket));
     }

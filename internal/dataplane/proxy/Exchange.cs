@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
 using Microsoft.Extensions.Primitives;
 
@@ -7,6 +8,7 @@ namespace Gateway.DataPlane.Proxy;
 /// <summary>One request from its arrival to its recorded outcome, with everything that is reused for the connection's next request.</summary>
 internal sealed class Exchange
 {
+    private Http1Response? _http1;
     private IPAddress? _peer;
     private string _forwardedFor = "";
     private (string Host, string Scheme) _forwardedOf;
@@ -20,6 +22,9 @@ internal sealed class Exchange
     public RequestContext Context { get; } = new();
     public KestrelDownstream Downstream { get; } = new();
     public RequestDeadline Deadline { get; }
+
+    /// <summary>Reads responses of HTTP/1.1 upstreams on the loops.</summary>
+    public Http1Response Http1 => _http1 ??= new Http1Response();
 
     /// <summary>The request's fields as they were received, read once.</summary>
     public HeaderFields Fields { get; } = new();

@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.Config;
+using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 using Microsoft.Extensions.Logging;
@@ -13,6 +14,8 @@ namespace Gateway.DataPlane.Proxy;
 /// </summary>
 internal sealed partial class Forwarder(ProxyServices services)
 {
+    private readonly Http1Forwarder _http1 = new(services);
+
     public async ValueTask ForwardAsync(Exchange exchange, RouteModel route, long bodyLimit)
     {
         RequestContext request = exchange.Context;
@@ -33,7 +36,8 @@ internal sealed partial class Forwarder(ProxyServices services)
             static deadline => ((RequestDeadline)deadline!).Cancel(ErrorCategory.ClientClosed), exchange.Deadline);
         try
         {
-            await AttemptAsync(exchange, route, pool, (HttpClientUpstream)endpoint.Upstream, bodyLimit);
+            if (endpoint.Upstream is LoopUpstream http1) await _http1.AttemptAsync(exchange, route, pool, http1, exchange.Downstream.Loop!, bodyLimit);
+            else await AttemptAsync(exchange, route, pool, (HttpClientUpstream)endpoint.Upstream, bodyLimit);
         }
         finally
         {
@@ -105,8 +109,8 @@ internal sealed partial class Forwarder(ProxyServices services)
                 request.Fail(ErrorCategory.ClientClosed);
                 return;
             }
-            if (chunked) await TrailerSection.WriteAsync(response.TrailingHeaders, client.ResponseBody);
-            else if (client.HasTrailers) TrailerSection.Copy(response.TrailingHeaders, client);
+            if (chunked) await TrailerSection.WriteAsync(TrailerSection.Of(response.TrailingHeaders), client.ResponseBody);
+            else if (client.HasTrailers) TrailerSection.Copy(TrailerSection.Of(response.TrailingHeaders), client);
         }
         catch (Exception e) when (IsOfTheUpstream(e))
         {
@@ -132,30 +136,13 @@ internal sealed partial class Forwarder(ProxyServices services)
     private void Fail(Exchange exchange, RequestBodyContent? body, Exception error)
     {
         RequestContext request = exchange.Context;
-        ErrorCategory reason = exchange.Deadline.Reason;
-        if (reason == ErrorCategory.None && exchange.Downstream.Aborted.IsCancellationRequested) reason = ErrorCategory.ClientClosed;
-        if (reason != ErrorCategory.None)
-        {
-            request.Fail(reason, reason switch
-            {
-                ErrorCategory.RequestTimeout => "The request took longer than the route allows.",
-                ErrorCategory.UpstreamTimeout => "The upstream did not answer in time.",
-                ErrorCategory.RequestTimeoutClient => "The request body stopped coming.",
-                _ => null,
-            });
-            return;
-        }
-        if (body is { Failure: not ErrorCategory.None })
-        {
-            request.Fail(body.Failure, body.FailureDetail);
-            return;
-        }
+        if (AttemptFailure.Told(exchange, body)) return;
         (ErrorCategory category, string detail) = UpstreamErrors.Classify(error);
         request.Fail(category, detail);
         LogUpstream(services.Log, error, request.RequestId, request.Route!.Name, request.Endpoint!.Address);
     }
 
-    private static void RecordAttempt(RequestContext request, PoolModel pool)
+    internal static void RecordAttempt(RequestContext request, PoolModel pool)
     {
         pool.State.Metrics.RecordAttempt((int)request.Category, request.UpstreamHeadersAt - request.UpstreamStartedAt);
         request.Endpoint!.State.RecordAttempt(failed: request.Category is ErrorCategory.UpstreamConnectFailed or ErrorCategory.UpstreamReset

@@ -20,6 +20,9 @@ internal static class HopByHop
 
     public static bool Is(string name) => Always.Contains(name);
 
+    /// <summary>Whether Connection may name the field as this hop's.</summary>
+    public static bool MayBeNamed(string name) => !NeverByName.Contains(name);
+
     /// <summary>
     /// Whether one of the Connection fields names the field as this hop's. On HTTP/1.1 Kestrel has replaced a Connection field that holds
     /// exactly one of keep-alive, close and upgrade by that word alone, so what was named beside it is not known and goes on.
@@ -28,7 +31,7 @@ internal static class HopByHop
     {
         foreach (string? value in connection)
         {
-            if (ListHas(value, name) && !NeverByName.Contains(name)) return true;
+            if (ListHas(value, name) && MayBeNamed(name)) return true;
         }
         return false;
     }

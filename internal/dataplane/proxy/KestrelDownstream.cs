@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
@@ -39,6 +40,9 @@ internal sealed class KestrelDownstream : IDownstream
     public string? UpgradeProtocol { get; private set; }
     public CancellationToken Aborted => _lifetime.RequestAborted;
     public IPAddress? Peer => _features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
+
+    /// <summary>The event loop that the client's connection lives on; null on the sockets transport.</summary>
+    public EventLoop? Loop => _features.Get<ILoopFeature>()?.Loop;
 
     /// <summary>Null without TLS.</summary>
     public TlsConnectionInfo? Tls => _features.Get<TlsConnectionInfo>();

@@ -18,7 +18,7 @@ internal static class ResponseHead
         else if (!HasSoundFields(response)) request.Fail(ErrorCategory.UpstreamProtocolError, "The upstream's response has a malformed header field.");
         else if (response.StatusCode == HttpStatusCode.SwitchingProtocols && !IsAskedFor(exchange, response))
             request.Fail(ErrorCategory.UpstreamProtocolError, "The upstream switched to a protocol that was not asked for.");
-        else if (IsUpgrade(response, sent) && !WebSocketBridge.IsAccepted(exchange, response))
+        else if (IsUpgrade(response, sent) && !WebSocketBridge.IsAccepted(exchange, response.Headers))
             request.Fail(ErrorCategory.UpstreamProtocolError, "The upstream's WebSocket handshake is wrong.");
     }
 
@@ -37,17 +37,24 @@ internal static class ResponseHead
         CopyFields(response.Headers.NonValidated, headers, connection);
         CopyFields(response.Content.Headers.NonValidated, headers, connection);
         headers.Append("Via", ForwardingHeaders.ViaOf(response.Version.Major == 2 ? "HTTP/2" : response.Version.Minor == 0 ? "HTTP/1.0" : "HTTP/1.1"));
+        return Finish(exchange, headers, status, upgraded, HasBody(client, response));
+    }
+
+    /// <summary>What is left to say once the end-to-end fields are there. True: the body's chunk framing and trailers are to be written by the caller.</summary>
+    public static bool Finish(Exchange exchange, IHeaderDictionary headers, int status, bool upgraded, bool hasBody)
+    {
+        KestrelDownstream client = exchange.Downstream;
         if (upgraded)
         {
             headers.ContentLength = null;
             if (client.Method != "CONNECT") headers.Upgrade = client.UpgradeProtocol;
-            WebSocketBridge.Finish(exchange, response, headers);
+            WebSocketBridge.Finish(exchange, status, headers);
             return false;
         }
         // RFC 9110 sections 8.6 and 15.3.6.
         if (status == 204) headers.ContentLength = null;
         else if (status == 205) headers.ContentLength = 0;
-        if (headers.ContentLength is not null || !HasBody(client, response) || !WantsTrailers(client, headers)) return false;
+        if (headers.ContentLength is not null || !hasBody || !WantsTrailers(client, headers)) return false;
         headers.TransferEncoding = "chunked";
         return true;
     }

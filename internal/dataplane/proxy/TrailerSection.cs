@@ -13,32 +13,35 @@ internal static class TrailerSection
         "Content-Length", "Host", "Trailer", "Content-Encoding", "Content-Type", "Content-Range", "Cache-Control", "Expect", "Max-Forwards",
         "Authorization", "Set-Cookie");
 
-    public static void Copy(HttpResponseHeaders trailers, KestrelDownstream client)
+    public static void Copy(IReadOnlyList<(string Name, string Value)> trailers, KestrelDownstream client)
     {
-        foreach ((string name, HeaderStringValues values) in trailers.NonValidated)
+        foreach ((string name, string value) in trailers)
         {
-            if (!IsAllowed(name)) continue;
-            foreach (string value in values)
-            {
-                if (FieldSyntax.IsValue(value)) client.AddTrailer(name, value);
-            }
+            if (IsAllowed(name) && FieldSyntax.IsValue(value)) client.AddTrailer(name, value);
         }
     }
 
     /// <summary>Writes the last chunk and the trailers.</summary>
-    public static async ValueTask WriteAsync(HttpResponseHeaders trailers, PipeWriter writer)
+    public static async ValueTask WriteAsync(IReadOnlyList<(string Name, string Value)> trailers, PipeWriter writer)
     {
         var text = new StringBuilder("0\r\n");
-        foreach ((string name, HeaderStringValues values) in trailers.NonValidated)
+        foreach ((string name, string value) in trailers)
         {
-            if (!IsAllowed(name)) continue;
-            foreach (string value in values)
-            {
-                if (FieldSyntax.IsValue(value)) text.Append(name).Append(": ").Append(value).Append("\r\n");
-            }
+            if (IsAllowed(name) && FieldSyntax.IsValue(value)) text.Append(name).Append(": ").Append(value).Append("\r\n");
         }
         text.Append("\r\n");
         await writer.WriteAsync(Encoding.Latin1.GetBytes(text.ToString()));
+    }
+
+    /// <summary>The handler's trailers, one entry a value.</summary>
+    public static IReadOnlyList<(string Name, string Value)> Of(HttpResponseHeaders trailers)
+    {
+        List<(string, string)>? all = null;
+        foreach ((string name, HeaderStringValues values) in trailers.NonValidated)
+        {
+            foreach (string value in values) (all ??= []).Add((name, value));
+        }
+        return all ?? (IReadOnlyList<(string, string)>)[];
     }
 
     private static bool IsAllowed(string name) => !HopByHop.Is(name) && !Forbidden.Contains(name);

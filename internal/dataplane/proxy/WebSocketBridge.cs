@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Security.Cryptography;
 using System.Text;
 using Gateway.DataPlane.Runtime;
@@ -33,23 +34,29 @@ internal static class WebSocketBridge
         message.Method = clientHttp2 ? HttpMethod.Get : HttpMethod.Parse(exchange.Downstream.Method);
         message.Headers.TryAddWithoutValidation("Connection", "Upgrade");
         message.Headers.TryAddWithoutValidation("Upgrade", protocol);
-        if (!clientHttp2 || !IsWebSocket(protocol)) return;
+        if (clientHttp2 && IsWebSocket(protocol)) message.Headers.TryAddWithoutValidation(Key, MakeKey(exchange));
+    }
+
+    /// <summary>The key for an upstream of HTTP/1.1 when the client's protocol has none.</summary>
+    public static string MakeKey(Exchange exchange)
+    {
         Span<byte> nonce = stackalloc byte[16];
         RandomNumberGenerator.Fill(nonce);
-        exchange.WebSocketKey = Convert.ToBase64String(nonce);
-        message.Headers.TryAddWithoutValidation(Key, exchange.WebSocketKey);
+        return exchange.WebSocketKey = Convert.ToBase64String(nonce);
     }
 
     /// <summary>Whether the upstream proved that it understood the key that was made here.</summary>
-    public static bool IsAccepted(Exchange exchange, HttpResponseMessage response) =>
-        exchange.WebSocketKey is not { } key ||
-        (response.Headers.NonValidated.TryGetValues(Accept, out var values) && values.Count == 1 && values.ToString() == AcceptOf(key));
+    public static bool IsAccepted(Exchange exchange, HttpResponseHeaders headers) =>
+        IsAccepted(exchange, headers.NonValidated.TryGetValues(Accept, out HeaderStringValues values) && values.Count == 1 ? values.ToString() : null);
+
+    /// <param name="accept">The response's Sec-WebSocket-Accept; null when it has none, or several.</param>
+    public static bool IsAccepted(Exchange exchange, string? accept) => exchange.WebSocketKey is not { } key || accept == AcceptOf(key);
 
     /// <summary>Fits the response's key fields to the client's form of the upgrade.</summary>
-    public static void Finish(Exchange exchange, HttpResponseMessage response, IHeaderDictionary headers)
+    public static void Finish(Exchange exchange, int status, IHeaderDictionary headers)
     {
         if (exchange.Downstream.Method == "CONNECT") headers.Remove(Accept);
-        else if (response.StatusCode == HttpStatusCode.OK && exchange.Downstream.RequestHeaders[Key] is [{ } key]) headers[Accept] = AcceptOf(key);
+        else if (status == 200 && exchange.Downstream.RequestHeaders[Key] is [{ } key]) headers[Accept] = AcceptOf(key);
     }
 
     public static bool IsWebSocket(string protocol) => protocol.Equals("websocket", StringComparison.OrdinalIgnoreCase);

@@ -3,6 +3,7 @@ using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Proxy;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Logging;
@@ -27,6 +28,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
     private readonly DrainingServers _draining;
     private readonly Upkeep _upkeep;
     private readonly AccessLog _accessLog;
+    private readonly EpollTransport? _loops;
     private readonly LeaseCounter _inFlight = new();
     private readonly SemaphoreSlim _applying = new(1, 1);
     private readonly TimeProvider _time;
@@ -50,7 +52,10 @@ public sealed class DataPlaneHost : IAsyncDisposable
         _accessLog = new AccessLog(new AccessLogOptions(
             options.StandardOutput, options.Loggers.CreateLogger("Gateway.AccessLog"), options.Time, Metrics, Seed: (ulong)options.Time.GetTimestamp()));
         _registry = new StateRegistry(Metrics, _logger);
-        _compiler = new SnapshotCompiler(options.BaseDirectory, _registry, options.Time);
+        _loops = transport is null && options.Transport != TransportKind.Sockets && OperatingSystem.IsLinux()
+            ? new EpollTransport(Environment.ProcessorCount, options.Loggers.CreateLogger("Gateway.Transport"))
+            : null;
+        _compiler = new SnapshotCompiler(options.BaseDirectory, _registry, new UpstreamFactory(_loops?.Loops), options.Time);
         // Not on the thread of the request that was the last to hold it: a large snapshot takes milliseconds, and connections are closed.
         _store.Released += snapshot => ThreadPool.UnsafeQueueUserWorkItem(_registry.Release, snapshot, preferLocal: false);
 
@@ -62,7 +67,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));
         ServerParts parts = new(listener => application(listener, _store, _inFlight), kestrel, ConnectionBudget.OfProcess(), options.Time, _logger);
         _draining = new DrainingServers(options.Time, _logger);
-        transport ??= new SocketTransportFactory(Microsoft.Extensions.Options.Options.Create(new SocketTransportOptions { Backlog = Backlog }), options.Loggers);
+        transport ??= _loops ?? (IConnectionListenerFactory)new SocketTransportFactory(Microsoft.Extensions.Options.Options.Create(new SocketTransportOptions { Backlog = Backlog }), options.Loggers);
         _listeners = new ListenerSet(parts, transport, _draining);
         _upkeep = new Upkeep(_store, _registry, Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Tls"));
         ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
@@ -195,6 +200,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
             StopReport report = await new Shutdown(_listeners, _draining, _inFlight, _time).RunAsync(grace);
             await _upkeep.StopAsync();
             await _accessLog.DisposeAsync();
+            _loops?.Dispose();
             ServerLog.Stopped(_logger, report.Finished, report.Aborted);
             return report;
         }

@@ -11,6 +11,22 @@ public sealed record DataPlaneOptions(string BaseDirectory, ILoggerFactory Logge
 {
     /// <summary>Where the access log goes with the output <c>stdout</c>. Written by one thread of the access log's own; it may block.</summary>
     public Stream StandardOutput { get; init; } = Stream.Null;
+
+    /// <summary>What carries connections.</summary>
+    public TransportKind Transport { get; init; }
+}
+
+/// <summary>What carries connections.</summary>
+public enum TransportKind
+{
+    /// <summary>Event loops on Linux, sockets elsewhere.</summary>
+    Auto,
+
+    /// <summary>Event loops of our own on epoll, one per processor; Linux only.</summary>
+    Epoll,
+
+    /// <summary>.NET's sockets.</summary>
+    Sockets,
 }
 
 /// <summary>A compiled candidate, or why there is none; warnings in either case.</summary>

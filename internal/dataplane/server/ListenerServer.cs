@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -97,6 +98,7 @@ internal sealed class ListenerServer
         {
             listen.Protocols = tls && http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
             listen.Use(next => connection => TrackAsync(connection, next));
+            listen.Use(LoopAffinity.Middleware);
             if (tls)
             {
                 listen.UseHttps(new TlsHandshakeCallbackOptions

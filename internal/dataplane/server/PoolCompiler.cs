@@ -6,7 +6,7 @@ using Gateway.DataPlane.Transport;
 namespace Gateway.DataPlane.Server;
 
 /// <summary>Pools with their endpoints, connections and balancers; whatever lives on under the same id and settings is taken over.</summary>
-internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry, GatewaySnapshot? live)
+internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry, UpstreamFactory upstreams, GatewaySnapshot? live)
 {
     private readonly Dictionary<string, PoolModel> _live = (live?.Pools ?? []).ToDictionary(static pool => pool.Name);
 
@@ -57,9 +57,9 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
     }
 
     // Opens nothing before the first request: a candidate that is dropped leaves only garbage.
-    private static Upstream Create(StateRegistry.UpstreamKey key)
+    private Upstream Create(StateRegistry.UpstreamKey key)
     {
-        Upstream upstream = UpstreamFactory.Create(key.Settings);
+        Upstream upstream = upstreams.Create(key.Settings);
         upstream.Key = key;
         return upstream;
     }

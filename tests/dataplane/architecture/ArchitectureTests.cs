@@ -32,6 +32,7 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.ListenerStatus",
         "Gateway.DataPlane.Server.PoolStatus",
         "Gateway.DataPlane.Server.StopReport",
+        "Gateway.DataPlane.Server.TransportKind",
     ];
 
     private static readonly Assembly DataPlane = typeof(DataPlaneHost).Assembly;

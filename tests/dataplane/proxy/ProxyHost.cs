@@ -9,6 +9,7 @@ using Gateway.DataPlane.Policy;
 using Gateway.DataPlane.Proxy;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
@@ -45,6 +46,10 @@ internal sealed record ProxyOptions
 /// <summary>The request application under a Kestrel of its own, with one hand-made snapshot: real sockets, nothing of the server around it.</summary>
 internal sealed class ProxyHost : IAsyncDisposable
 {
+    // The same tests hold for both transports: GATEWAY_TEST_TRANSPORT=sockets runs them on .NET's.
+    private static readonly EpollTransport? Loops =
+        OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable("GATEWAY_TEST_TRANSPORT") != "sockets" ? new EpollTransport(2, NullLogger.Instance) : null;
+
     private readonly KestrelServer _http1;
     private readonly KestrelServer _http2;
 
@@ -94,7 +99,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             Address = address,
             Weight = options.Weights[Math.Min(i, options.Weights.Length - 1)],
             State = new EndpointState("pool", address),
-            Upstream = UpstreamFactory.Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, TimeSpan.FromSeconds(90), TimeSpan.Zero,
+            Upstream = new UpstreamFactory(Loops?.Loops).Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, TimeSpan.FromSeconds(90), TimeSpan.Zero,
                 options.Tls ?? (options.Protocol == UpstreamProtocol.Https ? UpstreamTls.Default : null))),
         })];
         var pool = new PoolModel
@@ -149,8 +154,12 @@ internal sealed class ProxyHost : IAsyncDisposable
         options.Limits.MinRequestBodyDataRate = null;
         options.Limits.MinResponseDataRate = null;
         options.Limits.Http2.MaxRequestHeaderFieldSize = 256 * 1024;
-        options.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
-        return new KestrelServer(Options.Create(options), new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), new OneLogger(log));
+        options.Listen(IPAddress.Loopback, 0, listen =>
+        {
+            listen.Protocols = protocols;
+            listen.Use(LoopAffinity.Middleware);
+        });
+        return new KestrelServer(Options.Create(options), Loops ?? (IConnectionListenerFactory)new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), new OneLogger(log));
     }
 
     public string Scrape()

@@ -112,10 +112,12 @@ public sealed class SmugglingTests
     [Theory]
     [InlineData("a\0b")]
     [InlineData("a\rb")]
-    public async Task LineBreakingBytesInAResponseField_BecomeSpaces(string value)
+    public async Task LineBreakingBytesInAResponseField_NeverReachTheClient(string value)
     {
         await using RawOrigin origin = RawOrigin.Answering($"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX: {value}\r\n\r\nab");
         await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
-        Assert.Equal("a b", (await RawHttpClient.OnceAsync(proxy.Address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"))["x"]);
+        RawResponse response = await RawHttpClient.OnceAsync(proxy.Address, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        // .NET's handler makes them spaces, our own parser refuses the response.
+        Assert.True((response.Status == 200 && response["x"] == "a b") || response.Status == 502, response.ToString());
     }
 }

@@ -1,0 +1,121 @@
+using System.Diagnostics;
+
+namespace Gateway.Bench.Load;
+
+/// <summary>The proxies and their origin, each on one core, each set up as its own documentation advises for this job.</summary>
+internal sealed class Contestants(string folder, string repository)
+{
+    public const int OriginPort = 19001;
+    public const int SlowPort = 19002;
+    private const string ProxyCore = "0";
+    private const string LoadCore = "1";
+
+    private static readonly string Self = Environment.ProcessPath!;
+
+    public Process StartOrigin()
+    {
+        Write("www/small", new string('x', 130));
+        Write("www/large", new string('x', 100_000));
+        Write("origin.conf", $$"""
+            worker_processes 1; pid {{folder}}/origin.pid; error_log {{folder}}/origin.err; daemon off; master_process off;
+            events { worker_connections 8192; }
+            http { access_log off; keepalive_requests 1000000000; open_file_cache max=16; server { listen 127.0.0.1:{{OriginPort}} backlog=8192; root {{folder}}/www; } }
+            """);
+        return ProcessTree.Start("nginx", $"-c {folder}/origin.conf -p {folder}", LoadCore);
+    }
+
+    public static Process StartSlowOrigin() => ProcessTree.Start(Self, $"slow {SlowPort} 100", LoadCore);
+
+    public Contestant Gateway() => new("gateway", 19100, _ =>
+    {
+        Write("gateway.json", $$"""
+            { "version": "v1",
+              "listeners": [
+                { "name": "plain", "address": "127.0.0.1:19100", "limits": { "connections": 0 } },
+                { "name": "tls", "address": "127.0.0.1:19101", "tls": { "certificates": ["site"] } },
+                { "name": "h2c", "address": "127.0.0.1:19102" },
+                { "name": "slow", "address": "127.0.0.1:19110", "limits": { "connections": 0 } } ],
+              "certificates": { "site": { "certFile": "cert.pem", "keyFile": "key.pem" } },
+              "routes": [
+                { "name": "slow", "listeners": ["slow"], "pool": "slow" },
+                { "name": "all", "pool": "origin" } ],
+              "pools": {
+                "origin": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }] },
+                "slow": { "endpoints": [{ "address": "127.0.0.1:{{SlowPort}}" }] } },
+              "accessLog": { "output": "{{folder}}/gateway-access.log" } }
+            """);
+        return ProcessTree.Start(Path.Combine(repository, "bin/gateway"), $"run --config {folder}/gateway.json --data-dir {folder}/data --admin 127.0.0.1:19109 {Environment.GetEnvironmentVariable("GATEWAY_ARGS")}", ProxyCore);
+    }, "this commit");
+
+    public Contestant Nginx() => new("nginx", 19200, _ =>
+    {
+        Write("nginx.conf", $$"""
+            worker_processes 1; pid {{folder}}/nginx.pid; error_log {{folder}}/nginx.err; daemon off; worker_rlimit_nofile 65535;
+            events { worker_connections 16384; }
+            http {
+              access_log off; keepalive_requests 1000000000;
+              proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+              proxy_buffers 16 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 128k;
+              upstream origin { server 127.0.0.1:{{OriginPort}}; keepalive 2048; keepalive_requests 1000000000; }
+              upstream slow { server 127.0.0.1:{{SlowPort}}; keepalive 2048; keepalive_requests 1000000000; }
+              server { listen 127.0.0.1:19200 backlog=8192; location / { proxy_pass http://origin; } }
+              server { listen 127.0.0.1:19201 ssl backlog=8192; ssl_certificate {{folder}}/cert.pem; ssl_certificate_key {{folder}}/key.pem; location / { proxy_pass http://origin; } }
+              server { listen 127.0.0.1:19202 http2 backlog=8192; location / { proxy_pass http://origin; } }
+              server { listen 127.0.0.1:19210 backlog=8192; location / { proxy_pass http://slow; } }
+            }
+            """);
+        return ProcessTree.Start("nginx", $"-c {folder}/nginx.conf -p {folder}", ProxyCore);
+    }, FirstLine("nginx", "-v"));
+
+    public Contestant HaProxy() => new("haproxy", 19300, _ =>
+    {
+        File.WriteAllText(Path.Combine(folder, "pair.pem"), File.ReadAllText(Path.Combine(folder, "cert.pem")) + File.ReadAllText(Path.Combine(folder, "key.pem")));
+        // It drops idle upstream connections beyond a quarter of its descriptors: with fewer it looks twice as slow at 1000 connections.
+        Write("haproxy.cfg", $$"""
+            global
+              maxconn 9000
+              nbthread 1
+            defaults
+              mode http
+              timeout connect 5s
+              timeout client 60s
+              timeout server 60s
+              option forwardfor
+              http-reuse always
+            frontend plain
+              bind 127.0.0.1:19300 backlog 8192
+              default_backend origin
+            frontend tls
+              bind 127.0.0.1:19301 ssl crt {{folder}}/pair.pem alpn h2,http/1.1
+              default_backend origin
+            frontend h2c
+              bind 127.0.0.1:19302 proto h2
+              default_backend origin
+            frontend slow
+              bind 127.0.0.1:19310 backlog 8192
+              default_backend slow
+            backend origin
+              server o 127.0.0.1:{{OriginPort}}
+            backend slow
+              server o 127.0.0.1:{{SlowPort}}
+
+            """);
+        return ProcessTree.Start("haproxy", $"-f {folder}/haproxy.cfg -db", ProxyCore);
+    }, FirstLine("haproxy", "-v"));
+
+    public Contestant Yarp() => new("plain YARP", 19400, c =>
+        ProcessTree.Start(Self, $"yarp {c.BasePort} {OriginPort} {c.BasePort + 1} {folder}/cert.pem {folder}/key.pem", ProxyCore), "2.1.0");
+
+    private void Write(string name, string text)
+    {
+        string path = Path.Combine(folder, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        File.WriteAllText(path, text);
+    }
+
+    private static string FirstLine(string tool, string arguments)
+    {
+        using Process process = ProcessTree.Start(tool, arguments + " 2>&1 | head -n 1");
+        return process.StandardOutput.ReadToEnd().Trim();
+    }
+}

@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace Gateway.Bench.Load;
+
+/// <summary>One run of one scenario against one contestant.</summary>
+internal sealed record Row(string Scenario, string Contestant, int Round, long Requests, double Seconds, double UserMicros, double SystemMicros, double P50Ms, double P99Ms, double ResidentMb, long Errors)
+{
+    public double CpuMicros => UserMicros + SystemMicros;
+    public double PerSecond => Requests / Seconds;
+}
+
+internal static partial class Measurement
+{
+    public static async Task<Row> RunAsync(Scenario scenario, Contestant contestant, int round, int seconds)
+    {
+        string arguments = scenario.Arguments.Replace("{url}", contestant.Url(scenario)).Replace("{seconds}", seconds.ToString(CultureInfo.InvariantCulture));
+        if (scenario.Tool == "wrk") arguments = "--latency " + arguments;
+        (double user, double system, _) = ProcessTree.Read(contestant.Process.Id);
+        long started = Stopwatch.GetTimestamp();
+        using Process tool = ProcessTree.Start(scenario.Tool, arguments, core: "1");
+        string output = await tool.StandardOutput.ReadToEndAsync() + await tool.StandardError.ReadToEndAsync();
+        await tool.WaitForExitAsync();
+        double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        (double userAfter, double systemAfter, long resident) = ProcessTree.Read(contestant.Process.Id);
+        (long requests, long errors, double p50, double p99) = scenario.Tool == "wrk" ? Wrk(output) : H2Load(output);
+        double n = Math.Max(requests, 1);
+        return new Row(scenario.Name, contestant.Name, round, requests, elapsed, (userAfter - user) * 1e6 / n, (systemAfter - system) * 1e6 / n, p50, p99, resident / 1048576.0, errors);
+    }
+
+    private static (long, long, double, double) Wrk(string output)
+    {
+        Match total = Regex.Match(output, @"(\d+) requests in");
+        Match bad = Regex.Match(output, @"Non-2xx or 3xx responses: (\d+)");
+        Match sockets = Regex.Match(output, @"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)");
+        long errors = bad.Success ? long.Parse(bad.Groups[1].Value, CultureInfo.InvariantCulture) : 0;
+        if (sockets.Success) errors += Enumerable.Range(1, 4).Sum(i => long.Parse(sockets.Groups[i].Value, CultureInfo.InvariantCulture));
+        return (total.Success ? long.Parse(total.Groups[1].Value, CultureInfo.InvariantCulture) : 0, errors, Milliseconds(output, @"50%\s+([\d.]+)(us|ms|s)"), Milliseconds(output, @"99%\s+([\d.]+)(us|ms|s)"));
+    }
+
+    private static (long, long, double, double) H2Load(string output)
+    {
+        Match done = Regex.Match(output, @"(\d+) succeeded, (\d+) failed, (\d+) errored");
+        if (!done.Success) return (0, 0, 0, 0);
+        return (long.Parse(done.Groups[1].Value, CultureInfo.InvariantCulture), long.Parse(done.Groups[2].Value, CultureInfo.InvariantCulture) + long.Parse(done.Groups[3].Value, CultureInfo.InvariantCulture),
+            Milliseconds(output, @"time for request:\s+\S+\s+\S+\s+([\d.]+)(us|ms|s)"), double.NaN);
+    }
+
+    private static double Milliseconds(string output, string pattern)
+    {
+        Match match = Regex.Match(output, pattern);
+        if (!match.Success) return double.NaN;
+        double value = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+        return match.Groups[2].Value switch { "us" => value / 1000, "s" => value * 1000, _ => value };
+    }
+}

@@ -1,0 +1,218 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Gateway.Core.Http1;
+using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
+using Microsoft.Extensions.Primitives;
+
+namespace Gateway.DataPlane.Proxy.Http1;
+
+/// <summary>
+/// One attempt at an HTTP/1.1 upstream over a connection on the client's own loop:
+/// 1. take an idle connection, or connect; 2. send the head; 3. send the body beside what follows; 4. read heads until the final one, check
+/// it; 5. the body as it comes, or the tunnel; 6. give the connection back if both messages ended, else close it.
+/// </summary>
+internal sealed class Http1Forwarder(ProxyServices services)
+{
+    private const int HeadBuffer = 4096;
+
+    // Larger ones are streamed: copying them would cost more than the call that it saves.
+    private const long SmallBody = 16 * 1024;
+
+    // How long a client that expects 100 (Continue) waits before its body is sent all the same (RFC 9110 section 10.1.1; SocketsHttpHandler's default).
+    private static readonly TimeSpan ContinuePatience = TimeSpan.FromSeconds(1);
+
+    public async ValueTask AttemptAsync(Exchange exchange, RouteModel route, PoolModel pool, LoopUpstream upstream, EventLoop loop, long bodyLimit)
+    {
+        RequestContext request = exchange.Context;
+        RequestDeadline deadline = exchange.Deadline;
+        KestrelDownstream client = exchange.Downstream;
+        await loop.Switch();
+
+        RequestBodyContent? body = client.UpgradeProtocol is null && client.HasRequestBody
+            ? new RequestBodyContent(exchange, client.RequestHeaders.ContentLength, bodyLimit, route.AttemptTimeout)
+            : null;
+        bool expectsContinue = body is not null && client.Protocol != "HTTP/1.0" && HopByHop.HasToken(client.RequestHeaders.Expect, "100-continue");
+        var head = new Http1HeadSink(ArrayPool<byte>.Shared.Rent(HeadBuffer));
+        Http1RequestHead.Write(exchange, upstream.Authority, expectsContinue, ref head);
+        // A small body that is here already goes with the head: one call less, and it can be sent again when the connection turns out stale.
+        if (body is not null && !expectsContinue && TakeWhole(exchange, client, ref head)) body = null;
+
+        request.UpstreamStartedAt = services.Time.GetTimestamp();
+        deadline.BeginAttempt(route.AttemptTimeout);
+        if (body is not null) deadline.WatchIdle(route.IdleTimeout);
+        Http1Response response = exchange.Http1;
+        LoopConnection? connection = null;
+        CancellationTokenRegistration abort = default;
+        Task? sending = null;
+        bool reusable = false;
+        try
+        {
+            for (bool fresh = false; ; fresh = true)
+            {
+                connection = fresh ? null : upstream.TryTake(loop);
+                connection ??= await upstream.ConnectAsync(loop, why => request.Fail(ErrorCategory.UpstreamConnectFailed, why), deadline.Token);
+                if (connection is null) break;
+                abort = deadline.Token.UnsafeRegister(static c => ((LoopConnection)c!).Abort(), connection);
+                response.Begin(connection);
+                bool sent = await connection.SendAsync(head.Buffer.AsMemory(0, head.Length));
+                if (body is not null && sent && !expectsContinue) sending = SendBodyAsync(body, connection, deadline.Token);
+                ParseStatus status = await ReadFinalHeadAsync(exchange, response, body, connection, expectsContinue, task => sending = task);
+                if (status == ParseStatus.Complete) break;
+                // The peer closed it while it idled, so this request was not processed: nothing is lost by asking again on a new one.
+                if (connection.Reused && !response.AnyBytes && body is null && deadline.Reason == ErrorCategory.None)
+                {
+                    await abort.DisposeAsync();
+                    connection.Close(reset: false);
+                    continue;
+                }
+                Fail(exchange, body, status);
+                break;
+            }
+            request.UpstreamHeadersAt = services.Time.GetTimestamp();
+            if (request.Category == ErrorCategory.None) Http1ResponseHead.Check(exchange, response);
+            Forwarder.RecordAttempt(request, pool);
+            if (request.Category != ErrorCategory.None) return;
+
+            deadline.EndAttempt();
+            exchange.HeadersReceived = true;
+            if (response.Framing.Kind == BodyKind.Tunnel) await TunnelAsync(exchange, route, response, connection!);
+            else await RespondAsync(exchange, route, response, body);
+            reusable = request.Category == ErrorCategory.None && response.IsReusable && (body is null || body.IsComplete);
+        }
+        catch (OperationCanceledException)
+        {
+            Fail(exchange, body, ParseStatus.NeedMore);
+        }
+        finally
+        {
+            if (body is { IsComplete: false })
+            {
+                deadline.Cancel(request.Category == ErrorCategory.None ? ErrorCategory.ClientClosed : request.Category);
+                connection?.Abort();
+                await body.StopAsync();
+            }
+            if (sending is not null) await sending;
+            await abort.DisposeAsync();
+            ArrayPool<byte>.Shared.Return(head.Buffer);
+            response.End();
+            exchange.HeadersReceived = false;
+            if (connection is not null)
+            {
+                await loop.Switch();
+                // A deadline that struck just now has an abort of this very connection on its way.
+                if (reusable && deadline.Reason == ErrorCategory.None) upstream.Return(connection);
+                else connection.Close(reset: request.Category != ErrorCategory.None);
+            }
+        }
+    }
+
+    private static bool TakeWhole(Exchange exchange, KestrelDownstream client, ref Http1HeadSink head)
+    {
+        if (client.RequestHeaders.ContentLength is not { } length || length > SmallBody || !client.RequestBody.TryRead(out ReadResult read)) return false;
+        bool whole = read.Buffer.Length == length;
+        if (whole)
+        {
+            foreach (ReadOnlyMemory<byte> part in read.Buffer) head.Raw(part.Span);
+            exchange.Context.RequestBytes = length;
+        }
+        // What is not taken is not looked at either: the next read gives it again at once.
+        client.RequestBody.AdvanceTo(whole ? read.Buffer.End : read.Buffer.Start);
+        return whole;
+    }
+
+    private static async ValueTask<ParseStatus> ReadFinalHeadAsync(
+        Exchange exchange, Http1Response response, RequestBodyContent? body, LoopConnection connection, bool expectsContinue, Action<Task> sending)
+    {
+        bool toHead = exchange.Downstream.Method == "HEAD";
+        bool started = !expectsContinue;
+        while (true)
+        {
+            ValueTask<ParseStatus> reading = response.ReadHeadAsync(toHead);
+            ParseStatus status;
+            if (started || reading.IsCompleted) status = await reading;
+            else
+            {
+                Task<ParseStatus> head = reading.AsTask();
+                await Task.WhenAny(head, Task.Delay(ContinuePatience));
+                await connection.Loop.Switch();
+                if (!head.IsCompleted)
+                {
+                    started = true;
+                    sending(SendBodyAsync(body!, connection, exchange.Deadline.Token));
+                }
+                status = await head;
+            }
+            await connection.Loop.Switch();
+            if (status != ParseStatus.Complete || !response.Head.IsInterim) return status;
+            if (response.Head.Status != 100 || started) continue;
+            started = true;
+            sending(SendBodyAsync(body!, connection, exchange.Deadline.Token));
+        }
+    }
+
+    private static async Task SendBodyAsync(RequestBodyContent body, LoopConnection connection, CancellationToken cancellation)
+    {
+        bool chunked = body.Headers.ContentLength is null;
+        var target = new Http1RequestBody(connection, chunked);
+        try
+        {
+            await body.CopyToAsync(target, cancellation);
+            await target.FinishAsync("");
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or HttpRequestException or Microsoft.AspNetCore.Http.BadHttpRequestException)
+        {
+            // Whose fault it was the content remembers. If the upstream stopped taking it, an answer that explains why may be on its way; if the
+            // client stopped sending, the upstream must not take what came for the whole.
+            if (body.Failure != ErrorCategory.None) connection.Abort();
+        }
+    }
+
+    private async ValueTask RespondAsync(Exchange exchange, RouteModel route, Http1Response response, RequestBodyContent? body)
+    {
+        RequestContext request = exchange.Context;
+        KestrelDownstream client = exchange.Downstream;
+        bool chunked = Http1ResponseHead.Copy(exchange, response, upgraded: false);
+        exchange.Deadline.WatchIdle(route.IdleTimeout);
+        try
+        {
+            if (!response.BodyEnded && await ResponseBodyCopier.CopyAsync(response, exchange, chunked) == CopyOutcome.ClientGone)
+            {
+                request.Fail(ErrorCategory.ClientClosed);
+                return;
+            }
+            if (chunked) await TrailerSection.WriteAsync(response.Trailers, client.ResponseBody);
+            else if (client.HasTrailers) TrailerSection.Copy(response.Trailers, client);
+        }
+        catch (HttpIOException e) when (e.HttpRequestError == HttpRequestError.InvalidResponse)
+        {
+            request.Fail(ErrorCategory.UpstreamProtocolError, e.Message);
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            Fail(exchange, body, ParseStatus.NeedMore);
+        }
+    }
+
+    private async ValueTask TunnelAsync(Exchange exchange, RouteModel route, Http1Response response, LoopConnection connection)
+    {
+        RequestContext request = exchange.Context;
+        Http1ResponseHead.Copy(exchange, response, upgraded: true);
+        await using Stream near = await exchange.Downstream.UpgradeAsync();
+        request.Status = exchange.Downstream.StatusCode;
+        // What the tunnel needs it has: an apply must not wait for a WebSocket to end.
+        services.Snapshots.Release(request.Snapshot!);
+        request.Snapshot = null;
+        exchange.Deadline.ForgetRequestTimeout();
+        exchange.Deadline.WatchIdle(route.IdleTimeout);
+        await Tunnel.RunAsync(near, new Http1Tunnel(response, connection), exchange);
+    }
+
+    private static void Fail(Exchange exchange, RequestBodyContent? body, ParseStatus status)
+    {
+        RequestContext request = exchange.Context;
+        if (AttemptFailure.Told(exchange, body)) return;
+        if (status.IsMalformed()) request.Fail(ErrorCategory.UpstreamProtocolError, $"The upstream's response is malformed ({status}).");
+        else request.Fail(ErrorCategory.UpstreamReset, "The upstream closed the connection.");
+    }
+}

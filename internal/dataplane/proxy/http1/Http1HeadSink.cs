@@ -1,0 +1,62 @@
+using System.Buffers;
+using System.Text;
+
+namespace Gateway.DataPlane.Proxy.Http1;
+
+/// <summary>Writes a request head into a buffer that grows. The strings hold bytes as Latin-1, checked by the server that parsed them.</summary>
+internal struct Http1HeadSink(byte[] buffer) : IHeaderSink
+{
+    public byte[] Buffer { get; private set; } = buffer;
+    public int Length { get; private set; }
+
+    public void Add(string name, string value)
+    {
+        Ensure(name.Length + value.Length + 4);
+        Put(name);
+        Put(": "u8);
+        Put(value);
+        Put("\r\n"u8);
+    }
+
+    public void StartLine(string method, string target)
+    {
+        Ensure(method.Length + target.Length + 12);
+        Put(method);
+        Put(" "u8);
+        Put(target);
+        Put(" HTTP/1.1\r\n"u8);
+    }
+
+    /// <summary>Bytes as they are; a whole field line with its end, or the end of the head.</summary>
+    public void Raw(scoped ReadOnlySpan<byte> bytes)
+    {
+        Ensure(bytes.Length);
+        Put(bytes);
+    }
+
+    public void ContentLength(long length)
+    {
+        Ensure(40);
+        Put("Content-Length: "u8);
+        _ = length.TryFormat(Buffer.AsSpan(Length), out int written, default, System.Globalization.CultureInfo.InvariantCulture);
+        Length += written;
+        Put("\r\n"u8);
+    }
+
+    private void Put(string text) => Length += Encoding.Latin1.GetBytes(text, Buffer.AsSpan(Length));
+
+    private void Put(scoped ReadOnlySpan<byte> bytes)
+    {
+        bytes.CopyTo(Buffer.AsSpan(Length));
+        Length += bytes.Length;
+    }
+
+    private void Ensure(int more)
+    {
+        if (Buffer.Length - Length >= more) return;
+        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(Buffer.Length * 2, Length + more));
+        Buffer.AsSpan(0, Length).CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(Buffer);
+        Buffer = larger;
+    }
+}

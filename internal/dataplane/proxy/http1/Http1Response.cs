@@ -1,0 +1,284 @@
+using System.Buffers;
+using Gateway.Core.Http1;
+using Gateway.DataPlane.Transport;
+
+namespace Gateway.DataPlane.Proxy.Http1;
+
+/// <summary>
+/// Reads one response from a connection: its head into a buffer of its own, then its body, as a stream without its framing, straight into
+/// the reader's memory. Reused for the next response; holds a buffer only between <see cref="Begin"/> and <see cref="End"/>.
+/// </summary>
+internal sealed class Http1Response : Stream
+{
+    // Most heads are below 1 KB; what comes of the body with the head is handed on from here.
+    private const int FirstBuffer = 8 * 1024;
+
+    /// <summary>The same limit as on the other engine (Envoy: 60 KB).</summary>
+    private const int LargestHead = 64 * 1024;
+    private const int MostFields = 256;
+    private const int LargestTrailers = 8 * 1024;
+
+    [ThreadStatic]
+    private static HeaderField[]? t_fields;
+
+    private LoopConnection _connection = null!;
+    private byte[] _buffer = [];
+    private int _start;
+    private int _end;
+    private BodyFraming _framing;
+    private long _left;
+    private ChunkedDecoder _chunks;
+    private Core.Http1.ResponseHead _head;
+    private bool _bodyEnded;
+
+    public ref readonly Core.Http1.ResponseHead Head => ref _head;
+
+    /// <summary>The bytes of the head; valid until the body is read.</summary>
+    public ReadOnlySpan<byte> HeadBytes => _buffer.AsSpan(_start - _head.Length, _head.Length);
+
+    /// <summary>The fields of the head just parsed; valid on this thread until the next parse on it.</summary>
+    public ReadOnlySpan<HeaderField> Fields => t_fields.AsSpan(0, _head.FieldCount);
+
+    public BodyFraming Framing => _framing;
+
+    /// <summary>Nothing of the body is left to read, or there was none.</summary>
+    public bool BodyEnded => _bodyEnded;
+
+    /// <summary>Bytes came: the upstream has seen, and begun to answer, this very request.</summary>
+    public bool AnyBytes { get; private set; }
+
+    /// <summary>The whole response has been read, and the connection may carry another request.</summary>
+    public bool IsReusable => _bodyEnded && _start == _end && _head.IsPersistent && _framing.Kind is not (BodyKind.UntilClose or BodyKind.Tunnel);
+
+    /// <summary>The trailer section as it came; empty when there is none.</summary>
+    public List<(string Name, string Value)> Trailers { get; } = [];
+
+    public void Begin(LoopConnection connection)
+    {
+        _connection = connection;
+        if (_buffer.Length == 0) _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
+        _start = _end = 0;
+        _chunks = default;
+        _head = default;
+        _framing = default;
+        _bodyEnded = false;
+        AnyBytes = false;
+        Trailers.Clear();
+    }
+
+    public void End()
+    {
+        if (_buffer.Length != 0) ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+        _connection = null!;
+    }
+
+    /// <summary>Reads the next head, interim ones included. <see cref="ParseStatus.NeedMore"/>: the connection ended before it was whole.</summary>
+    public async ValueTask<ParseStatus> ReadHeadAsync(bool toHead)
+    {
+        bool parse = _end > _start;
+        while (true)
+        {
+            if (parse)
+            {
+                ParseStatus status = Parse();
+                if (status == ParseStatus.Complete)
+                {
+                    _start += _head.Length;
+                    _framing = BodyFraming.OfResponse(_head, toHead, toConnect: false);
+                    _left = _framing.Kind == BodyKind.Tunnel ? -1 : _framing.Length;
+                    _bodyEnded = _framing.Kind == BodyKind.None || _left == 0;
+                    return status;
+                }
+                if (status != ParseStatus.NeedMore) return status;
+                if (_end - _start >= LargestHead) return ParseStatus.TooManyFields;
+            }
+            MakeRoom();
+            int before = _end;
+            int n = await _connection.ReceiveAsync(_buffer.AsMemory(_end));
+            if (n <= 0) return ParseStatus.NeedMore;
+            AnyBytes = true;
+            _end += n;
+            // A head can only be whole, or refused beyond its first line, where a line ended: trickled bytes are not parsed over and over.
+            parse = before == _start || _buffer.AsSpan(before, n).Contains((byte)'\n');
+        }
+    }
+
+    /// <summary>Body bytes; 0 at the end of the body. An empty buffer only waits until there is something to read.</summary>
+    /// <exception cref="HttpIOException">The connection ended before the body did, or the framing is malformed.</exception>
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (_bodyEnded) return new(0);
+        if (_connection.Loop != EventLoop.Current) return ReadOnLoopAsync(buffer);
+        return _framing.Kind == BodyKind.Chunked ? ReadChunkedAsync(buffer) : ReadPlainAsync(buffer);
+    }
+
+    private async ValueTask<int> ReadOnLoopAsync(Memory<byte> buffer)
+    {
+        await _connection.Loop.Switch();
+        return await ReadAsync(buffer);
+    }
+
+    private ValueTask<int> ReadPlainAsync(Memory<byte> buffer)
+    {
+        if (_start < _end)
+        {
+            int n = (int)Math.Min(buffer.Length, _left < 0 ? _end - _start : Math.Min(_left, _end - _start));
+            _buffer.AsSpan(_start, n).CopyTo(buffer.Span);
+            _start += n;
+            Consume(n);
+            return new(n);
+        }
+        if (_left >= 0 && buffer.Length > _left) buffer = buffer[..(int)_left];
+        ValueTask<int> receive = _connection.ReceiveAsync(buffer);
+        return receive.IsCompletedSuccessfully ? new(Received(receive.GetAwaiter().GetResult(), buffer.IsEmpty)) : AwaitReceiveAsync(receive, buffer.IsEmpty);
+    }
+
+    private async ValueTask<int> AwaitReceiveAsync(ValueTask<int> receive, bool onlyWait) => Received(await receive, onlyWait);
+
+    private int Received(int n, bool onlyWait)
+    {
+        if (onlyWait && n == 0) return 0;
+        if (n > 0)
+        {
+            Consume(n);
+            return n;
+        }
+        if (n == 0 && _framing.Kind is (BodyKind.UntilClose or BodyKind.Tunnel))
+        {
+            _bodyEnded = true;
+            return 0;
+        }
+        throw new HttpIOException(HttpRequestError.ResponseEnded, "The upstream closed the connection before the end of the response.");
+    }
+
+    private void Consume(int n)
+    {
+        if (_left < 0) return;
+        _left -= n;
+        if (_left == 0) _bodyEnded = true;
+    }
+
+    private async ValueTask<int> ReadChunkedAsync(Memory<byte> buffer)
+    {
+        while (true)
+        {
+            while (_start < _end)
+            {
+                ReadOnlySpan<byte> input = _buffer.AsSpan(_start, _end - _start);
+                ChunkedDecoder before = _chunks;
+                ChunkEvent found = _chunks.Next(input, out int consumed, out int dataStart);
+                switch (found)
+                {
+                    case ChunkEvent.Data or ChunkEvent.Trailers when buffer.IsEmpty:
+                        // There is something to read; the next call takes it. Framing alone is nothing: the reader would wait without flushing.
+                        _chunks = before;
+                        return 0;
+                    case ChunkEvent.Data:
+                        int n = Math.Min(consumed - dataStart, buffer.Length);
+                        input.Slice(dataStart, n).CopyTo(buffer.Span);
+                        if (n < consumed - dataStart)
+                        {
+                            // Taken back to where the reader's memory was full.
+                            _chunks = before;
+                            _ = _chunks.Next(input[..(dataStart + n)], out consumed, out _);
+                        }
+                        _start += consumed;
+                        return n;
+                    case ChunkEvent.Trailers:
+                        _start += consumed;
+                        await ReadTrailersAsync();
+                        return 0;
+                    case ChunkEvent.Malformed:
+                        throw new HttpIOException(HttpRequestError.InvalidResponse, $"The upstream's chunks are malformed ({_chunks.Error}).");
+                    default:
+                        _start += consumed;
+                        break;
+                }
+            }
+            _start = _end = 0;
+            // Waiting holds no memory of the reader's, only the small buffer of the head.
+            await FillAsync();
+        }
+    }
+
+    private async ValueTask ReadTrailersAsync()
+    {
+        while (true)
+        {
+            int position = _start;
+            HeaderField[] fields = t_fields ??= new HeaderField[MostFields];
+            ParseStatus status = FieldParser.Parse(_buffer.AsSpan(0, _end), ref position, fields, out int count, out _);
+            if (status == ParseStatus.Complete)
+            {
+                ReadOnlySpan<byte> bytes = _buffer;
+                for (int i = 0; i < count; i++)
+                {
+                    if (fields[i].Kind == FieldKind.Other) Trailers.Add((HeaderText.OfThread.Of(fields[i].Name(bytes)), HeaderText.OfThread.Of(fields[i].Value(bytes))));
+                }
+                _start = position;
+                _bodyEnded = true;
+                return;
+            }
+            if (status != ParseStatus.NeedMore || _end - _start > LargestTrailers)
+                throw new HttpIOException(HttpRequestError.InvalidResponse, $"The upstream's trailers are malformed ({status}).");
+            MakeRoom();
+            await FillAsync();
+        }
+    }
+
+    private async ValueTask FillAsync()
+    {
+        int n = await _connection.ReceiveAsync(_buffer.AsMemory(_end));
+        if (n <= 0) Truncated();
+        _end += n;
+    }
+
+    private static void Truncated() =>
+        throw new HttpIOException(HttpRequestError.ResponseEnded, "The upstream closed the connection before the end of the response.");
+
+    private ParseStatus Parse() =>
+        Core.Http1.ResponseHead.Parse(_buffer.AsSpan(_start, _end - _start), t_fields ??= new HeaderField[MostFields], out _head);
+
+    private void MakeRoom()
+    {
+        if (_end < _buffer.Length) return;
+        int unread = _end - _start;
+        if (_start > 0)
+        {
+            Buffer.BlockCopy(_buffer, _start, _buffer, 0, unread);
+        }
+        else
+        {
+            byte[] larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+            Buffer.BlockCopy(_buffer, 0, larger, 0, unread);
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = larger;
+        }
+        _start = 0;
+        _end = unread;
+    }
+
+    public override bool CanRead => true;
+    public override bool CanSeek => false;
+    public override bool CanWrite => false;
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override void Flush()
+    {
+    }
+
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+}

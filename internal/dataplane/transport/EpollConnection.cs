@@ -1,0 +1,237 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Net;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Gateway.DataPlane.Transport;
+
+/// <summary>Tells the layers above which loop a connection lives on.</summary>
+internal interface ILoopFeature
+{
+    EventLoop Loop { get; }
+}
+
+/// <summary>
+/// A client's connection on an event loop, as Kestrel wants it: a duplex pipe and its features. Everything that touches the descriptor's
+/// life happens on the loop's thread.
+/// </summary>
+internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFeature, IConnectionIdFeature, IConnectionTransportFeature,
+    IConnectionItemsFeature, IConnectionLifetimeFeature, IConnectionEndPointFeature, IMemoryPoolFeature
+{
+    // How long a closed connection may take to let its last bytes go, or to be heard out (nginx's lingering_timeout).
+    private const long LingerMilliseconds = 5000;
+
+    private readonly CancellationTokenSource _closed = new();
+    private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly EpollReader _reader;
+    private readonly EpollWriter _writer;
+    private readonly Action<EpollConnection>? _onReleased;
+    private EndPoint? _local;
+    private string? _id;
+    private int _gone;
+
+    public EpollConnection(EventLoop loop, int fd, EndPoint? remote, EndPoint? local, Action<EpollConnection>? onReleased = null)
+    {
+        Loop = loop;
+        RemoteEndPoint = remote;
+        _local = local;
+        _onReleased = onReleased;
+        _reader = new EpollReader(this);
+        _writer = new EpollWriter(this);
+        Transport = this;
+        ConnectionClosed = _closed.Token;
+        Items = new ConnectionItems();
+        Features = new FeatureCollection(12);
+        Features.Set<IConnectionIdFeature>(this);
+        Features.Set<IConnectionTransportFeature>(this);
+        Features.Set<IConnectionItemsFeature>(this);
+        Features.Set<IConnectionLifetimeFeature>(this);
+        Features.Set<IConnectionEndPointFeature>(this);
+        Features.Set<IMemoryPoolFeature>(this);
+        Features.Set<ILoopFeature>(this);
+        Socket = loop.Add(fd, new ActiveEvents(this));
+    }
+
+    public EventLoop Loop { get; }
+
+    public LoopSocket Socket { get; }
+
+    /// <summary>epoll reported an end or an error: from here on a short read does not mean that nothing is left to read.</summary>
+    public bool HungUp { get; private set; }
+
+    public PipeReader Input => _reader;
+
+    public PipeWriter Output => _writer;
+
+    public override string ConnectionId
+    {
+        get => _id ??= ConnectionIds.Next();
+        set => _id = value;
+    }
+
+    public override IFeatureCollection Features { get; }
+
+    public override IDictionary<object, object?> Items { get; set; }
+
+    public override IDuplexPipe Transport { get; set; }
+
+    public override CancellationToken ConnectionClosed { get; set; }
+
+    public override EndPoint? RemoteEndPoint { get; set; }
+
+    public override EndPoint? LocalEndPoint
+    {
+        get => _local ??= SocketAddress.LocalOf(Socket.Fd);
+        set => _local = value;
+    }
+
+    public MemoryPool<byte> MemoryPool => MemoryPool<byte>.Shared;
+
+    /// <summary>Resets the connection: the peer sees RST, never a clean end. From any thread.</summary>
+    public override void Abort(ConnectionAbortedException abortReason) => OnLoop(static connection =>
+    {
+        connection.OnPeerGone();
+        connection._reader.End(null);
+        connection.Release(reset: true);
+    });
+
+    /// <summary>Closes after what was written is sent; ends when the descriptor is closed.</summary>
+    public override async ValueTask DisposeAsync()
+    {
+        OnLoop(static connection => connection.CloseGently());
+        await _released.Task;
+        _closed.Dispose();
+    }
+
+    /// <summary>The peer has closed or reset: whoever watches <see cref="ConnectionClosed"/> is told, away from the loop.</summary>
+    public void OnPeerGone()
+    {
+        if (Interlocked.Exchange(ref _gone, 1) != 0) return;
+        ThreadPool.UnsafeQueueUserWorkItem(
+            static connection =>
+            {
+                try
+                {
+                    connection._closed.Cancel();
+                }
+                catch (ObjectDisposedException)
+                {
+                    // The connection was disposed first; nobody watches any more.
+                }
+            },
+            this,
+            preferLocal: false);
+    }
+
+    private void OnLoop(Action<EpollConnection> action)
+    {
+        if (EventLoop.Current == Loop) action(this);
+        else Loop.Post(static state => { (EpollConnection connection, Action<EpollConnection> action) = ((EpollConnection, Action<EpollConnection>))state!; action(connection); }, (this, action));
+    }
+
+    private void CloseGently()
+    {
+        if (Socket.Fd < 0)
+        {
+            Release(reset: false);
+            return;
+        }
+        if (!_writer.HasUnsent && TryFinish()) return;
+        Socket.Sink = new ClosingEvents(this, Loop.NowMilliseconds + LingerMilliseconds);
+    }
+
+    /// <summary>
+    /// Sends FIN and closes, unless the peer is still sending: closing then would reset the connection and could take the last response
+    /// with it, so what comes is read and dropped first.
+    /// </summary>
+    private bool TryFinish()
+    {
+        _ = Libc.Shutdown(Socket.Fd, Libc.ShutWrite);
+        if (!_reader.HasEnded && DropIncoming() > 0) return false;
+        Release(reset: false);
+        return true;
+    }
+
+    /// <summary>Bytes dropped now; 0 when there is nothing, or nothing ever again.</summary>
+    private int DropIncoming()
+    {
+        Span<byte> scrap = stackalloc byte[4096];
+        int dropped = 0;
+        // Bounded, so that one fast sender does not hold the loop.
+        for (int i = 0; i < 64; i++)
+        {
+            int n = Socket.Receive(scrap);
+            if (n <= 0) return n == LoopSocket.Again ? dropped : 0;
+            dropped += n;
+        }
+        return dropped;
+    }
+
+    private void Release(bool reset)
+    {
+        if (_released.Task.IsCompleted) return;
+        _writer.Break(reset);
+        _reader.End(null);
+        _released.TrySetResult();
+        _onReleased?.Invoke(this);
+    }
+
+    private sealed class ActiveEvents(EpollConnection connection) : SocketEvents
+    {
+        public override void OnEvents(uint events)
+        {
+            const uint gone = Libc.EpollErr | Libc.EpollHup;
+            if ((events & (gone | Libc.EpollRdHup)) != 0) connection.HungUp = true;
+            if ((events & Libc.EpollOut) != 0) connection._writer.OnWritable();
+            if ((events & (Libc.EpollIn | Libc.EpollRdHup | gone)) != 0) connection._reader.OnReadable();
+            if (connection.Socket.Fd < 0 || !connection.HungUp) return;
+            // Nobody may be reading (a request is being served): a reset, or an end with nothing before it, is told at once all the same.
+            if ((events & gone) != 0) connection.OnPeerGone();
+            else if (connection.NothingBeforeEnd()) connection.OnPeerGone();
+        }
+    }
+
+    private bool NothingBeforeEnd()
+    {
+        Span<byte> one = stackalloc byte[1];
+        return _reader.Unread.IsEmpty && Socket.Receive(one, Libc.MsgPeek) <= 0;
+    }
+
+    /// <summary>After DisposeAsync: sends what is left, hears the peer out, closes; not later than the deadline.</summary>
+    private sealed class ClosingEvents(EpollConnection connection, long deadline) : SocketEvents
+    {
+        private bool _finishing;
+
+        public override void OnEvents(uint events)
+        {
+            if ((events & Libc.EpollOut) != 0) connection._writer.OnWritable();
+            if ((events & (Libc.EpollErr | Libc.EpollHup)) != 0)
+            {
+                connection.Release(reset: false);
+                return;
+            }
+            if (!_finishing)
+            {
+                if (connection._writer.HasUnsent) return;
+                _finishing = true;
+                _ = connection.TryFinish();
+            }
+            else if (connection.DropIncoming() == 0 && (events & Libc.EpollRdHup) != 0) connection.Release(reset: false);
+        }
+
+        public override void OnSweep(long nowMilliseconds)
+        {
+            if (nowMilliseconds >= deadline) connection.Release(reset: true);
+        }
+    }
+}
+
+/// <summary>Short unique connection ids, made only when somebody asks.</summary>
+internal static class ConnectionIds
+{
+    private static long s_last;
+
+    public static string Next() => "c" + Interlocked.Increment(ref s_last).ToString("x", System.Globalization.CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,43 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.DataPlane.Transport;
+
+/// <summary>
+/// Kestrel's transport on event loops: for each listener every loop has a listen socket of its own (SO_REUSEPORT), so the kernel spreads
+/// connections and no accept is shared. The loops live as long as this object. Linux only.
+/// </summary>
+internal sealed class EpollTransport : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
+{
+    public EpollTransport(int loops, ILogger logger)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(loops, 1);
+        Loops = new EventLoop[loops];
+        for (int i = 0; i < loops; i++)
+        {
+            Loops[i] = new EventLoop($"loop-{i}", logger, i);
+        }
+    }
+
+    public EventLoop[] Loops { get; }
+
+    public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint or UnixDomainSocketEndPoint;
+
+    /// <exception cref="AddressInUseException">Another socket listens there, also one of another process that shares its port.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">The system refuses.</exception>
+    public async ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
+    {
+        // Not before there is something to do: who only compiles a document needs no threads.
+        foreach (EventLoop loop in Loops) loop.EnsureStarted();
+        var listener = new EpollListener(this, endpoint);
+        await listener.StartAsync();
+        return listener;
+    }
+
+    public void Dispose()
+    {
+        foreach (EventLoop loop in Loops) loop.Stop();
+    }
+}

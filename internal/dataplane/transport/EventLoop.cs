@@ -1,0 +1,240 @@
+using System.Collections.Concurrent;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.DataPlane.Transport;
+
+/// <summary>
+/// One thread that waits for the sockets given to it and runs whoever is interested, and nothing else: what it runs must never block.
+/// 1. wait for events  2. tell the sinks  3. run what other threads posted  4. once a second, sweep deadlines.
+/// A connection stays on one loop for life; that affinity is what saves the hand-overs that make a stock .NET proxy cost double.
+/// </summary>
+internal sealed unsafe partial class EventLoop
+{
+    private const int EventsPerWait = 256;
+    private const int SweepMilliseconds = 1000;
+    private const uint WakeSlot = 0;
+
+    [ThreadStatic]
+    private static EventLoop? t_current;
+
+    private readonly ILogger _logger;
+    private readonly Thread _thread;
+    private readonly int _epoll;
+    private readonly int _wake;
+    private readonly ConcurrentQueue<(Action<object?> Work, object? State)> _posted = new();
+    private readonly Stack<int> _freeSlots = new();
+    private LoopSocket?[] _sockets = new LoopSocket?[256];
+    private int _usedSlots = 1;
+    private uint _generation;
+    private int _wakeSignalled;
+    private volatile bool _stopping;
+    private long _busySince;
+
+    public EventLoop(string name, ILogger logger, int index = 0)
+    {
+        Index = index;
+        Name = name;
+        _logger = logger;
+        _epoll = Libc.EpollCreate(Libc.CloExec);
+        _wake = Libc.EventFd(0, Libc.NonBlockCloExec);
+        if (_epoll < 0 || _wake < 0) throw new InvalidOperationException($"epoll is not available (errno {Libc.Errno})");
+        var e = new Libc.EpollEvent { Events = Libc.EpollIn | Libc.EpollEdge, Data = WakeSlot };
+        _ = Libc.EpollControl(_epoll, Libc.EpollCtlAdd, _wake, &e);
+        NowMilliseconds = Environment.TickCount64;
+        _thread = new Thread(Run) { IsBackground = true, Name = name };
+    }
+
+    /// <summary>The loop whose thread this is, or null.</summary>
+    public static EventLoop? Current => t_current;
+
+    public string Name { get; }
+
+    /// <summary>Its place among the loops of its transport.</summary>
+    public int Index { get; }
+
+    /// <summary>The loop's clock: <see cref="Environment.TickCount64"/> as of the last wait.</summary>
+    public long NowMilliseconds { get; private set; }
+
+    /// <summary>Sockets registered now. Exact on the loop's thread, close elsewhere.</summary>
+    public int OpenSockets => _usedSlots - 1 - _freeSlots.Count;
+
+    /// <summary>When the loop began what it is doing now (<see cref="Environment.TickCount64"/>), or 0 while it waits; for a watchdog on another thread.</summary>
+    public long BusySince => Volatile.Read(ref _busySince);
+
+    public void Start() => _thread.Start();
+
+    /// <summary>Starts the thread once; by one caller at a time.</summary>
+    public void EnsureStarted()
+    {
+        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted)) _thread.Start();
+    }
+
+    /// <summary>Ends the thread after what was posted so far; sockets still registered are closed.</summary>
+    public void Stop()
+    {
+        _stopping = true;
+        Wake();
+        if (Current != this && !_thread.ThreadState.HasFlag(ThreadState.Unstarted)) _thread.Join();
+    }
+
+    /// <summary>Registers a socket, once, for reading and writing, edge-triggered. On the loop's thread only.</summary>
+    public LoopSocket Add(int fd, SocketEvents sink, uint events = Libc.EpollIn | Libc.EpollOut | Libc.EpollRdHup | Libc.EpollEdge)
+    {
+        int slot = _freeSlots.Count > 0 ? _freeSlots.Pop() : _usedSlots++;
+        if (slot >= _sockets.Length) Array.Resize(ref _sockets, _sockets.Length * 2);
+        var socket = new LoopSocket(this, fd, slot, ++_generation, sink);
+        _sockets[slot] = socket;
+        Register(socket, events);
+        return socket;
+    }
+
+    /// <summary>Registers again a socket that <see cref="Silence"/> took out.</summary>
+    public void Register(LoopSocket socket, uint events)
+    {
+        var e = new Libc.EpollEvent { Events = events, Data = (uint)socket.Slot | ((ulong)socket.Generation << 32) };
+        _ = Libc.EpollControl(_epoll, Libc.EpollCtlAdd, socket.Fd, &e);
+    }
+
+    /// <summary>No events for this socket until it is registered again; it stays open and is still swept.</summary>
+    public void Silence(LoopSocket socket)
+    {
+        Libc.EpollEvent unused = default;
+        _ = Libc.EpollControl(_epoll, Libc.EpollCtlDel, socket.Fd, &unused);
+    }
+
+    /// <summary>Closes and forgets the socket. On the loop's thread only; closing twice is harmless.</summary>
+    public void Close(LoopSocket socket)
+    {
+        if (socket.Fd < 0) return;
+        _ = Libc.Close(socket.Fd);
+        socket.Fd = -1;
+        _sockets[socket.Slot] = null;
+        _freeSlots.Push(socket.Slot);
+    }
+
+    /// <summary>Runs work on the loop's thread, soon, in the order of posting. From any thread.</summary>
+    public void Post(Action<object?> work, object? state)
+    {
+        _posted.Enqueue((work, state));
+        if (Current != this && Interlocked.Exchange(ref _wakeSignalled, 1) == 0) Wake();
+    }
+
+    /// <summary><c>await loop.Switch()</c> continues on the loop's thread; at once when already there.</summary>
+    public SwitchAwaitable Switch() => new(this);
+
+    private void Wake()
+    {
+        ulong one = 1;
+        _ = Libc.Write(_wake, &one, sizeof(ulong));
+    }
+
+    private void Run()
+    {
+        t_current = this;
+        var events = (Libc.EpollEvent*)NativeMemory.Alloc(EventsPerWait, (nuint)sizeof(Libc.EpollEvent));
+        long nextSweep = NowMilliseconds + SweepMilliseconds;
+        while (!_stopping)
+        {
+            Volatile.Write(ref _busySince, 0);
+            int count = Libc.EpollWait(_epoll, events, EventsPerWait, _posted.IsEmpty ? SweepMilliseconds : 0);
+            NowMilliseconds = Environment.TickCount64;
+            Volatile.Write(ref _busySince, NowMilliseconds);
+            for (int i = 0; i < count; i++) Dispatch(events[i]);
+            RunPosted();
+            if (NowMilliseconds >= nextSweep)
+            {
+                nextSweep = NowMilliseconds + SweepMilliseconds;
+                Sweep();
+            }
+        }
+        RunPosted();
+        for (int i = 1; i < _usedSlots; i++)
+        {
+            if (_sockets[i] is { } left) Close(left);
+        }
+        NativeMemory.Free(events);
+        _ = Libc.Close(_epoll);
+        _ = Libc.Close(_wake);
+    }
+
+    private void Dispatch(Libc.EpollEvent e)
+    {
+        uint slot = (uint)e.Data;
+        if (slot == WakeSlot)
+        {
+            ulong drained;
+            _ = Libc.Read(_wake, &drained, sizeof(ulong));
+            // A full fence before the queue is read: a poster that saw 1 here must find its work taken.
+            Interlocked.Exchange(ref _wakeSignalled, 0);
+            return;
+        }
+        LoopSocket? socket = _sockets[slot];
+        // An earlier event of this batch may have closed it, and its slot may have a new owner.
+        if (socket is null || socket.Generation != (uint)(e.Data >> 32)) return;
+        try
+        {
+            socket.Sink.OnEvents(e.Events);
+        }
+        catch (Exception fault)
+        {
+            SinkFailed(_logger, fault, Name);
+            Close(socket);
+        }
+    }
+
+    private void RunPosted()
+    {
+        // Only what is there now: work that posts more work must not keep the sockets waiting.
+        for (int left = _posted.Count; left > 0 && _posted.TryDequeue(out (Action<object?> Work, object? State) item); left--)
+        {
+            try
+            {
+                item.Work(item.State);
+            }
+            catch (Exception fault)
+            {
+                PostedFailed(_logger, fault, Name);
+            }
+        }
+    }
+
+    private void Sweep()
+    {
+        for (int i = 1; i < _usedSlots; i++)
+        {
+            if (_sockets[i] is not { } socket) continue;
+            try
+            {
+                socket.Sink.OnSweep(NowMilliseconds);
+            }
+            catch (Exception fault)
+            {
+                SinkFailed(_logger, fault, Name);
+                Close(socket);
+            }
+        }
+    }
+
+    [LoggerMessage(2001, LogLevel.Error, "A connection on {Loop} failed in its event handler and was closed")]
+    private static partial void SinkFailed(ILogger logger, Exception fault, string loop);
+
+    [LoggerMessage(2002, LogLevel.Error, "Work posted to {Loop} failed")]
+    private static partial void PostedFailed(ILogger logger, Exception fault, string loop);
+
+    internal readonly struct SwitchAwaitable(EventLoop loop) : ICriticalNotifyCompletion
+    {
+        public SwitchAwaitable GetAwaiter() => this;
+
+        public bool IsCompleted => Current == loop;
+
+        public void GetResult()
+        {
+        }
+
+        public void OnCompleted(Action continuation) => UnsafeOnCompleted(continuation);
+
+        public void UnsafeOnCompleted(Action continuation) => loop.Post(static action => ((Action)action!)(), continuation);
+    }
+}
