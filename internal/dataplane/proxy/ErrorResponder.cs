@@ -19,7 +19,8 @@ internal static class ErrorResponder
     {
         IDownstream client = context.Downstream;
         ErrorCategories.Facts facts = ErrorCategories.Of(context.Category);
-        if (client.ResponseStarted)
+        // Bytes of a body that were written count as started, flushed or not: there is no taking them back.
+        if (client.ResponseStarted || context.ResponseBytes != 0)
         {
             context.Status = client.StatusCode;
             client.Abort(facts.Label);
