@@ -2,7 +2,7 @@ CONFIG ?= configs/quickstart.json
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 export DOTNET_NOLOGO = 1
 
-.PHONY: run build test fmt lint schema bench bench-scale clean
+.PHONY: run build test fmt lint schema bench bench-scale bench-load clean
 
 run: build            ## build, start demo origins and the gateway, print what to try
 	@bin/gateway demo --config $(CONFIG)
@@ -30,6 +30,10 @@ bench: build          ## micro-benchmarks with the allocation budget
 
 bench-scale: build    ## from posted bytes to an answered request, 10 000 and 100 000 routes
 	@dotnet run -c Release --project bench/scale
+
+bench-load: build     ## side by side with nginx, HAProxy and plain YARP: CPU per request
+	@dotnet build bench/load -c Release --nologo -v quiet
+	@artifacts/bin/Gateway.Bench.Load/release/Gateway.Bench.Load --output bench/results/$$(date +%F)-load-$$(git rev-parse --short HEAD).md $(ARGS)
 
 clean:
 	@rm -rf artifacts bin

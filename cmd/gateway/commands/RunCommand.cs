@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Gateway.Command.Run;
+using Gateway.DataPlane.Server;
 
 namespace Gateway.Command.Commands;
 
@@ -14,12 +15,14 @@ internal static class RunCommand
     private static readonly Option<string?> ClientCa = new("--admin-client-ca") { HelpName = "FILE", Description = "PEM file with the authorities of client certificates, which are then required in addition to the token." };
     private static readonly Option<string> DataDir = new("--data-dir") { HelpName = "DIR", DefaultValueFactory = static _ => "./data", Description = "Applied configurations, history, audit log and token." };
     private static readonly Option<bool> LastGood = new("--last-good") { Description = "When FILE is broken at start, serve the last good configuration in DATA instead, and watch FILE for a mend." };
+    private static readonly Option<string> Transport = new Option<string>("--transport") { DefaultValueFactory = static _ => "auto", Description = "What carries connections: event loops on epoll, or .NET's sockets. auto takes epoll on Linux." }
+        .AcceptOnlyFromAmong("auto", "epoll", "sockets");
     private static readonly Option<string> Level = new Option<string>("--log-level") { DefaultValueFactory = static _ => "info", Description = "Least level that is logged, to stderr." }
         .AcceptOnlyFromAmong("trace", "debug", "info", "warn", "error");
 
     public static System.CommandLine.Command Create()
     {
-        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, Level };
+        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, Transport, Level };
         command.SetAction(static parsed => GatewayProcess.RunAsync(Read(parsed)));
         return command;
     }
@@ -29,6 +32,6 @@ internal static class RunCommand
         string admin = parsed.GetValue(Admin)!;
         return new RunOptions(
             parsed.GetValue(Config)!, admin == "off" ? null : admin, parsed.GetValue(TokenFile), parsed.GetValue(TlsCert), parsed.GetValue(TlsKey),
-            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), StderrLog.ParseLevel(parsed.GetValue(Level)!));
+            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), StderrLog.ParseLevel(parsed.GetValue(Level)!));
     }
 }

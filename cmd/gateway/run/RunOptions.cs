@@ -1,3 +1,4 @@
+using Gateway.DataPlane.Server;
 using Microsoft.Extensions.Logging;
 
 namespace Gateway.Command.Run;
@@ -6,4 +7,4 @@ namespace Gateway.Command.Run;
 /// <param name="Admin">Address of the admin API; null for none.</param>
 /// <param name="TokenFile">Null for the one in the data folder.</param>
 internal sealed record RunOptions(
-    string ConfigFile, string? Admin, string? TokenFile, string? TlsCert, string? TlsKey, string? ClientCa, string DataFolder, bool LastGood, LogLevel LogLevel);
+    string ConfigFile, string? Admin, string? TokenFile, string? TlsCert, string? TlsKey, string? ClientCa, string DataFolder, bool LastGood, TransportKind Transport, LogLevel LogLevel);
