@@ -89,12 +89,16 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
 
     public MemoryPool<byte> MemoryPool => MemoryPool<byte>.Shared;
 
-    /// <summary>Resets the connection: the peer sees RST, never a clean end. From any thread.</summary>
+    /// <summary>
+    /// Resets the connection: the peer sees RST, never a clean end; but a peer that ended its own direction, and to whom nothing more is to
+    /// be sent, is ended like it. From any thread.
+    /// </summary>
     public override void Abort(ConnectionAbortedException abortReason) => OnLoop(static connection =>
     {
+        bool answered = connection._reader.HasEndedCleanly && !connection._writer.HasUnsent;
         connection.OnPeerGone();
         connection._reader.End(null);
-        connection.Release(reset: true);
+        connection.Release(reset: !answered);
     });
 
     /// <summary>Closes after what was written is sent; ends when the descriptor is closed.</summary>
@@ -193,10 +197,11 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         }
     }
 
-    private bool NothingBeforeEnd()
+    /// <summary>Nothing that the peer sent is unread, and nothing more will come.</summary>
+    public bool NothingBeforeEnd()
     {
         Span<byte> one = stackalloc byte[1];
-        return _reader.Unread.IsEmpty && Socket.Receive(one, Libc.MsgPeek) <= 0;
+        return Socket.Fd >= 0 && _reader.Unread.IsEmpty && Socket.Receive(one, Libc.MsgPeek) == 0;
     }
 
     /// <summary>After DisposeAsync: sends what is left, hears the peer out, closes; not later than the deadline.</summary>

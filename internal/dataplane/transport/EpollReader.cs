@@ -129,6 +129,9 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
 
     public bool HasEnded => _ended;
 
+    /// <summary>The peer has ended its direction, and that was read, or is all that is left to read.</summary>
+    public bool HasEndedCleanly => _fault is null && (_ended || (connection.HungUp && connection.NothingBeforeEnd()));
+
     private bool HasNews => _canceled || _ended || (_buffer is not null && _examined < _end);
 
     private ReadResult TakeResult()

@@ -173,6 +173,13 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         else Loop.Post(static connection => ((LoopConnection)connection!).Close(reset: true), this);
     }
 
+    /// <summary>From any thread: what waits ends as broken, and the peer sees the end of the stream.</summary>
+    public void End()
+    {
+        if (EventLoop.Current == Loop) Close(reset: false);
+        else Loop.Post(static connection => ((LoopConnection)connection!).Close(reset: false), this);
+    }
+
     /// <summary>Closes; what waits ends as broken.</summary>
     public void Close(bool reset)
     {

@@ -50,9 +50,10 @@ internal sealed class LoopUpstream : Upstream
     /// <summary>Gives a connection back whose response has been read to its end. On its loop's thread.</summary>
     public void Return(LoopConnection connection)
     {
-        // Somebody waits for a permit on another loop, perhaps: an idle connection here would keep it from him.
-        if (_disposed || _permits is { HasWaiters: true }) connection.Close(reset: false);
-        else _pools[connection.Loop.Index].Return(connection);
+        if (_disposed) connection.Close(reset: false);
+        else if (_permits is not { HasWaiters: true }) _pools[connection.Loop.Index].Return(connection);
+        // Idle, it would keep its permit from somebody on another loop.
+        else if (!connection.MakeIdle() || !connection.TryUse() || !_permits.TryHandOver(connection)) connection.Close(reset: false);
     }
 
     /// <summary>A new connection on the loop; waits for a permit when the endpoint has as many as it may. On the loop's thread, and ends there.</summary>
@@ -62,7 +63,9 @@ internal sealed class LoopUpstream : Upstream
         if (_permits is not null && !_permits.TryTake())
         {
             AskForIdle(loop);
-            await _permits.TakeAsync(cancellationToken);
+            LoopConnection? freed = await _permits.TakeAsync(loop, cancellationToken);
+            await loop.Switch();
+            if (freed is not null) return freed;
         }
         bool connected = false;
         try

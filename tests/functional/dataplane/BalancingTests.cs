@@ -59,7 +59,9 @@ public sealed class BalancingTests
         await origin.Gate("g").WaitForArrivalAsync(3);
         origin.Gate("g").Open();
         Assert.All(await Task.WhenAll(requests), r => Assert.Equal(200, r.Status));
-        Assert.Equal((3, 3), (origin.ConnectionCount, origin.MaxInFlight));
+        Assert.Equal(3, origin.MaxInFlight);
+        // Three at a time; one is replaced now and then, for a connection cannot leave the event loop that it was opened on.
+        Assert.InRange(origin.ConnectionCount, 3, 3 + requests.Length / 2);
     }
 
     [Fact]

@@ -358,7 +358,8 @@ public sealed partial class ForwardingTests(Site site) : IClassFixture<Site>
         await using HttpOrigin origin = await HttpOrigin.StartAsync();
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Proxy(origin.Address));
         for (int i = 0; i < 20; i++) Assert.Equal(200, (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Post("/", "x"))).Status);
-        Assert.Equal(1, origin.ConnectionCount);
+        // One on each event loop that a client happened to be on.
+        Assert.InRange(origin.ConnectionCount, 1, Environment.ProcessorCount);
     }
 
     [Fact]

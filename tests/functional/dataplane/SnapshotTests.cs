@@ -133,7 +133,8 @@ public sealed class SnapshotTests
             Assert.Equal(200, (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get())).Status);
             _ = await gateway.ApplyAsync(Doc.Of($"{Doc.Route("all")}, {Doc.Route($"more{i}", Doc.Prefix($"/more{i}"))}", Doc.Pool("main", origin.Address)));
         }
-        Assert.Equal(1, origin.ConnectionCount);
+        // One on each event loop that a client happened to be on.
+        Assert.InRange(origin.ConnectionCount, 1, Environment.ProcessorCount);
         JsonElement endpoint = (await gateway.GetAsync("/admin/pools")).Json.GetProperty("pools")[0].GetProperty("endpoints")[0];
         Assert.Equal(10, endpoint.GetProperty("attempts").GetInt64());
         Assert.Equal(10, (await gateway.MetricsAsync()).Sum("gateway_requests_total", "route=\"all\""));

@@ -21,7 +21,7 @@ internal sealed class Http1Tunnel(Http1Response response, LoopConnection connect
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
         // A tunnel whose other direction has ended ends whole: there is nothing to go on with after a cancelled read.
-        await using (cancellationToken.UnsafeRegister(static c => ((LoopConnection)c!).Abort(), connection))
+        await using (cancellationToken.UnsafeRegister(static c => ((LoopConnection)c!).End(), connection))
         {
             return await response.ReadAsync(buffer, cancellationToken);
         }
@@ -37,7 +37,7 @@ internal sealed class Http1Tunnel(Http1Response response, LoopConnection connect
 
     protected override void Dispose(bool disposing)
     {
-        if (disposing) connection.Abort();
+        if (disposing) connection.End();
         base.Dispose(disposing);
     }
 
