@@ -100,13 +100,26 @@ public sealed class StreamingTests(Site site) : IClassFixture<Site>
     [Fact]
     public async Task ClientResetDuringTheDownload_StopsTheUpstream()
     {
-        int aborted = site.H1.Aborted;
-        RawHttpClient client = await RawHttpClient.ConnectAsync(site.Web);
-        await client.SendAsync(Doc.Get("/bytes/2000000000", "h1.test"));
+        bool stopped = false;
+        await using RawOrigin origin = RawOrigin.Start(async connection =>
+        {
+            _ = await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nContent-Length: 2000000000\r\n\r\n");
+            try
+            {
+                for (int i = 0; i < 20_000; i++) await connection.SendAsync(new byte[100_000]);
+            }
+            catch (IOException)
+            {
+                Volatile.Write(ref stopped, true);
+            }
+        });
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Proxy(origin.Address));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        await client.SendAsync(Doc.Get());
         Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
         client.Reset();
-        await Eventually.Until("the upstream's download is aborted", () => site.H1.Aborted > aborted);
-        await client.DisposeAsync();
+        await Eventually.Until("the upstream's download is cut off", () => Volatile.Read(ref stopped));
     }
 
     [Fact]
@@ -222,10 +235,11 @@ public sealed class StreamingTests(Site site) : IClassFixture<Site>
         Assert.Equal(403, (await client.ReadHeadAsync())!.Status);
         using HttpRequestMessage request = H2Client.Request("2.0", HttpMethod.Post, "/early?status=403", "h2c.test", new StreamedContent());
         Task<HttpResponseMessage> sending = site.Http2.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
-        await ((StreamedContent)request.Content!).WriteAsync(new byte[1000]);
+        // The answer may be there before the body: then nobody takes the body any more.
+        _ = await Record.ExceptionAsync(() => ((StreamedContent)request.Content!).WriteAsync(new byte[1000]));
         using HttpResponseMessage response = await Eventually.Within("the early answer", sending);
         Assert.Equal(HttpStatusCode.Forbidden, response.StatusCode);
-        ((StreamedContent)request.Content).Complete();
+        ((StreamedContent)request.Content!).Complete();
     }
 
     [Fact]
