@@ -21,6 +21,7 @@ internal sealed unsafe partial class EventLoop
 
     private readonly ILogger _logger;
     private readonly Thread _thread;
+    private int _started;
     private readonly int _epoll;
     private readonly int _wake;
     private readonly ConcurrentQueue<(Action<object?> Work, object? State)> _posted = new();
@@ -63,12 +64,12 @@ internal sealed unsafe partial class EventLoop
     /// <summary>When the loop began what it is doing now (<see cref="Environment.TickCount64"/>), or 0 while it waits; for a watchdog on another thread.</summary>
     public long BusySince => Volatile.Read(ref _busySince);
 
-    public void Start() => _thread.Start();
+    public void Start() => EnsureStarted();
 
-    /// <summary>Starts the thread once; by one caller at a time.</summary>
+    /// <summary>Starts the thread once. Thread safe: several listeners may be bound at the same time.</summary>
     public void EnsureStarted()
     {
-        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted)) _thread.Start();
+        if (Interlocked.Exchange(ref _started, 1) == 0) _thread.Start();
     }
 
     /// <summary>Ends the thread after what was posted so far; sockets still registered are closed.</summary>
