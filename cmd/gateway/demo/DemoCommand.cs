@@ -1,9 +1,9 @@
-using Gateway.DataPlane.Server;
 using System.CommandLine;
 using System.Net;
 using Gateway.Command.Run;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
+using Gateway.DataPlane.Server;
 using Microsoft.Extensions.Logging;
 
 namespace Gateway.Command.Demo;

@@ -21,7 +21,8 @@ internal static class ObsOperations
         yield return ("AccessLog.HandOver", 10_000, () =>
         {
             if (log.Wants(200)) log.Write(entry);
-        });
+        }
+        );
 
         LineBuffer line = new();
         AccessLogFormatter formatter = new(TimeProvider.System);
@@ -32,7 +33,8 @@ internal static class ObsOperations
             {
                 line.Clear();
                 formatter.Append(line, entry, model);
-            });
+            }
+            );
         }
     }
 
