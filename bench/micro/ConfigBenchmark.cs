@@ -1,13 +1,16 @@
 using BenchmarkDotNet.Attributes;
 using Gateway.Bench.Micro.Documents;
 using Gateway.Config;
+using Gateway.DataPlane.Server;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Gateway.Bench.Micro;
 
-/// <summary>From bytes to a valid document, and from there to its version: the first two steps of every apply.</summary>
+/// <summary>From bytes to a valid document, from there to its version, and to a snapshot: the steps of every apply before its publish.</summary>
 [MemoryDiagnoser]
 public class ConfigBenchmark
 {
+    private readonly DataPlaneHost _host = new(new DataPlaneOptions("/", NullLoggerFactory.Instance, TimeProvider.System));
     private byte[] _json = [];
     private GatewayConfig _config = null!;
 
@@ -26,4 +29,10 @@ public class ConfigBenchmark
 
     [Benchmark]
     public string CanonicalVersion() => CanonicalConfig.Version(_config);
+
+    [Benchmark]
+    public CompileResult Compile() => _host.Compile(_config, "version", "bench");
+
+    [GlobalCleanup]
+    public ValueTask StopAsync() => _host.DisposeAsync();
 }

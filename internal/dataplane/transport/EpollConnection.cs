@@ -236,7 +236,7 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
 /// <summary>Short unique connection ids, made only when somebody asks.</summary>
 internal static class ConnectionIds
 {
-    private static long s_last;
+    private static long _last;
 
-    public static string Next() => "c" + Interlocked.Increment(ref s_last).ToString("x", System.Globalization.CultureInfo.InvariantCulture);
+    public static string Next() => "c" + Interlocked.Increment(ref _last).ToString("x", System.Globalization.CultureInfo.InvariantCulture);
 }

@@ -17,7 +17,7 @@ internal sealed unsafe partial class EventLoop
     private const uint WakeSlot = 0;
 
     [ThreadStatic]
-    private static EventLoop? t_current;
+    private static EventLoop? _current;
 
     private readonly ILogger _logger;
     private readonly Thread _thread;
@@ -48,7 +48,7 @@ internal sealed unsafe partial class EventLoop
     }
 
     /// <summary>The loop whose thread this is, or null.</summary>
-    public static EventLoop? Current => t_current;
+    public static EventLoop? Current => _current;
 
     public string Name { get; }
 
@@ -133,7 +133,7 @@ internal sealed unsafe partial class EventLoop
 
     private void Run()
     {
-        t_current = this;
+        _current = this;
         var events = (Libc.EpollEvent*)NativeMemory.Alloc(EventsPerWait, (nuint)sizeof(Libc.EpollEvent));
         long nextSweep = NowMilliseconds + SweepMilliseconds;
         while (!_stopping)

@@ -1,4 +1,6 @@
 using Gateway.Config;
+using Gateway.DataPlane.Server;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace Gateway.Bench.Micro.Documents;
 
@@ -12,5 +14,7 @@ public static class ConfigOperations
         GatewayConfig config = ConfigReader.ReadJson(document).Config ?? throw new InvalidOperationException("the document has errors");
         yield return ("ConfigRead.1000", 10, () => ConfigReader.ReadJson(document));
         yield return ("ConfigVersion.1000", 10, () => CanonicalConfig.Version(config));
+        var host = new DataPlaneHost(new DataPlaneOptions("/", NullLoggerFactory.Instance, TimeProvider.System));
+        yield return ("SnapshotCompile.1000", 10, () => host.Compile(config, "version", "bench"));
     }
 }

@@ -17,7 +17,7 @@ internal sealed class HeaderText
     private const int LongestKept = 96;
 
     [ThreadStatic]
-    private static HeaderText? t_ofThread;
+    private static HeaderText? _ofThread;
 
     private static readonly string[] WellKnown =
     [
@@ -40,7 +40,7 @@ internal sealed class HeaderText
         }
     }
 
-    public static HeaderText OfThread => t_ofThread ??= new HeaderText();
+    public static HeaderText OfThread => _ofThread ??= new HeaderText();
 
     /// <summary>The bytes as Latin-1 text.</summary>
     public string Of(ReadOnlySpan<byte> bytes)

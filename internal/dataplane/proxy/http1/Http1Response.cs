@@ -19,7 +19,7 @@ internal sealed class Http1Response : Stream
     private const int LargestTrailers = 8 * 1024;
 
     [ThreadStatic]
-    private static HeaderField[]? t_fields;
+    private static HeaderField[]? _fields;
 
     private LoopConnection _connection = null!;
     private byte[] _buffer = [];
@@ -37,7 +37,7 @@ internal sealed class Http1Response : Stream
     public ReadOnlySpan<byte> HeadBytes => _buffer.AsSpan(_start - _head.Length, _head.Length);
 
     /// <summary>The fields of the head just parsed; valid on this thread until the next parse on it.</summary>
-    public ReadOnlySpan<HeaderField> Fields => t_fields.AsSpan(0, _head.FieldCount);
+    public ReadOnlySpan<HeaderField> Fields => _fields.AsSpan(0, _head.FieldCount);
 
     public BodyFraming Framing => _framing;
 
@@ -207,7 +207,7 @@ internal sealed class Http1Response : Stream
         while (true)
         {
             int position = _start;
-            HeaderField[] fields = t_fields ??= new HeaderField[MostFields];
+            HeaderField[] fields = _fields ??= new HeaderField[MostFields];
             ParseStatus status = FieldParser.Parse(_buffer.AsSpan(0, _end), ref position, fields, out int count, out _);
             if (status == ParseStatus.Complete)
             {
@@ -238,7 +238,7 @@ internal sealed class Http1Response : Stream
         throw new HttpIOException(HttpRequestError.ResponseEnded, "The upstream closed the connection before the end of the response.");
 
     private ParseStatus Parse() =>
-        Core.Http1.ResponseHead.Parse(_buffer.AsSpan(_start, _end - _start), t_fields ??= new HeaderField[MostFields], out _head);
+        Core.Http1.ResponseHead.Parse(_buffer.AsSpan(_start, _end - _start), _fields ??= new HeaderField[MostFields], out _head);
 
     private void MakeRoom()
     {
