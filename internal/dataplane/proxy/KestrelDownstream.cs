@@ -56,6 +56,9 @@ internal sealed class KestrelDownstream : IDownstream
     public IHeaderDictionary ResponseHeaders => _response.Headers;
     public bool ResponseStarted => _response.HasStarted;
     public PipeWriter ResponseBody => _body.Writer;
+    /// <summary>The request's trailers, once its body has been read to the end; null when it has none, or they have not come.</summary>
+    public IHeaderDictionary? RequestTrailers => _features.Get<IHttpRequestTrailersFeature>() is { Available: true } feature ? feature.Trailers : null;
+
     public bool HasTrailers => _features.Get<IHttpResponseTrailersFeature>() is not null;
 
     public void AddTrailer(string name, string value)

@@ -50,6 +50,9 @@ internal sealed class ProxyHost : IAsyncDisposable
     private static readonly EpollTransport? Loops =
         OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable("GATEWAY_TEST_TRANSPORT") != "sockets" ? new EpollTransport(2, NullLogger.Instance) : null;
 
+    /// <summary>Clients and HTTP/1.1 upstreams are on event loops.</summary>
+    public static bool OnLoops => Loops is not null;
+
     private readonly KestrelServer _http1;
     private readonly KestrelServer _http2;
 

@@ -56,7 +56,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
                 abort = deadline.Token.UnsafeRegister(static c => ((LoopConnection)c!).Abort(), connection);
                 response.Begin(connection);
                 bool sent = await connection.SendAsync(head.Buffer.AsMemory(0, head.Length));
-                if (body is not null && sent && !expectsContinue) sending = SendBodyAsync(body, connection, deadline.Token);
+                if (body is not null && sent && !expectsContinue) sending = SendBodyAsync(exchange, body, connection);
                 ParseStatus status = await ReadFinalHeadAsync(exchange, response, body, connection, expectsContinue, task => sending = task);
                 if (status == ParseStatus.Complete) break;
                 // The peer closed it while it idled, so this request was not processed: nothing is lost by asking again on a new one.
@@ -139,7 +139,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
                 if (!head.IsCompleted)
                 {
                     started = true;
-                    sending(SendBodyAsync(body!, connection, exchange.Deadline.Token));
+                    sending(SendBodyAsync(exchange, body!, connection));
                 }
                 status = await head;
             }
@@ -147,18 +147,18 @@ internal sealed class Http1Forwarder(ProxyServices services)
             if (status != ParseStatus.Complete || !response.Head.IsInterim) return status;
             if (response.Head.Status != 100 || started) continue;
             started = true;
-            sending(SendBodyAsync(body!, connection, exchange.Deadline.Token));
+            sending(SendBodyAsync(exchange, body!, connection));
         }
     }
 
-    private static async Task SendBodyAsync(RequestBodyContent body, LoopConnection connection, CancellationToken cancellation)
+    private static async Task SendBodyAsync(Exchange exchange, RequestBodyContent body, LoopConnection connection)
     {
         bool chunked = body.Headers.ContentLength is null;
         var target = new Http1RequestBody(connection, chunked);
         try
         {
-            await body.CopyToAsync(target, cancellation);
-            await target.FinishAsync("");
+            await body.CopyToAsync(target, exchange.Deadline.Token);
+            await target.FinishAsync(TrailerSection.Lines(exchange.Downstream.RequestTrailers));
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or HttpRequestException or Microsoft.AspNetCore.Http.BadHttpRequestException)
         {
