@@ -16,6 +16,10 @@ public sealed class AccessLogFormatTests
     }
 
     [Fact]
+    public void FieldsThatADocumentMayName_AreTheFieldsOfALine() =>
+        Assert.Equal(AccessLogFieldNames.All, AccessLogFields.All.Select(AccessLogFields.Name));
+
+    [Fact]
     public async Task Json_HasEveryField() => Assert.Equal(
         """{"time":"2026-03-04T05:06:06.890Z","requestId":"0199-abc","method":"GET","scheme":"https","host":"shop.example.com:8443","path":"/api/x","query":"q=1","protocol":"HTTP/2","status":502,"route":"shop","pool":"shop-pool","endpoint":"10.0.0.1:8080","attempts":2,"category":"upstream_reset","detail":"the connection was reset","snapshot":"abc123","clientIp":"192.0.2.7","listener":"web","durationMs":12.345,"upstreamMs":7,"requestBytes":12,"responseBytes":345,"userAgent":"curl/8","referer":"https://example.com/from?page=2","tlsVersion":"TLSv1.3","tlsCipher":"TLS_AES_128_GCM_SHA256","sni":"shop.example.com"}""",
         await LineAsync(new(), LogFixture.Full()));
