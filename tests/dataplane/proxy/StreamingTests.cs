@@ -266,55 +266,6 @@ public sealed class StreamingTests
     }
 
     [Theory]
-    [InlineData("TE: trailers\r\nConnection: TE\r\n", "")]
-    [InlineData("", "Trailer: X-Sum\r\n")]
-    public async Task Trailers_OfHttp11_ReachAnHttp11Client(string fields, string announced)
-    {
-        await using RawOrigin origin = RawOrigin.Answering($"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{announced}\r\n5\r\nhello\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\nContent-Length: 9\r\n\r\n");
-        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
-        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
-        for (int i = 0; i < 2; i++)
-        {
-            RawResponse response = await client.RequestAsync($"GET / HTTP/1.1\r\nHost: a\r\n{fields}\r\n");
-            Assert.Equal(("helloabc", BodyEnd.LastChunk, "chunked"), (response.Text, response.End, response["transfer-encoding"]));
-            KeyValuePair<string, string> trailer = Assert.Single(response.Trailers);
-            Assert.Equal(("X-Sum", "42"), (trailer.Key, trailer.Value));
-        }
-    }
-
-    [Fact]
-    public async Task TrailersOfARequest_ReachAnHttp11Upstream()
-    {
-        Assert.SkipUnless(ProxyHost.OnLoops, "the handler under the sockets transport cannot send request trailers");
-        await using RawOrigin origin = RawOrigin.Start(async connection =>
-        {
-            await connection.ReadBodyAsync((await connection.ReadHeadAsync())!);
-            await connection.RespondAsync(200, "ok");
-        });
-        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
-        await RawHttpClient.OnceAsync(proxy.Address, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\nHost: evil\r\n\r\n");
-        Assert.EndsWith("abc\r\n0\r\nX-Sum: 42\r\n\r\n", origin.ReceivedText, StringComparison.Ordinal);
-    }
-
-    [Fact]
-    public async Task EarlyAnswerOfAnHttp11Upstream_ReachesTheClientThatIsStillSending()
-    {
-        Assert.SkipUnless(ProxyHost.OnLoops, "the handler under the sockets transport reads the answer after the body");
-        await using RawOrigin origin = RawOrigin.Start(async connection =>
-        {
-            await connection.ReadHeadAsync();
-            await connection.SendAsync("HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\nConnection: close\r\n\r\nbig");
-            await connection.WaitForEndAsync();
-        });
-        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
-        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
-        await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n0123456789");
-        RawResponse response = await client.ReadResponseAsync();
-        Assert.Equal((413, "big"), (response.Status, response.Text));
-        await Eventually.Until("nothing is in flight", () => proxy.InFlight == 0 && proxy.UpstreamInFlight == 0);
-    }
-
-    [Theory]
     [InlineData(false)]
     [InlineData(true)]
     public async Task Trailers_ReachAnHttp2Client(bool http2Upstream)
