@@ -26,6 +26,9 @@ internal sealed class Exchange
     /// <summary>Reads responses of HTTP/1.1 upstreams on the loops.</summary>
     public Http1Response Http1 => _http1 ??= new Http1Response();
 
+    /// <summary>The request body on its way to an upstream on the loops, beside the response; null when none is. Ended before the attempt is.</summary>
+    public Task? Sending { get; set; }
+
     /// <summary>The request's fields as they were received, read once.</summary>
     public HeaderFields Fields { get; } = new();
 

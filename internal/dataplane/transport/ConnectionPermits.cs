@@ -20,14 +20,6 @@ internal sealed class ConnectionPermits(int most)
         public TaskCompletionSource<LoopConnection?> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    public int Taken
-    {
-        get
-        {
-            lock (_gate) return _taken;
-        }
-    }
-
     public bool HasWaiters
     {
         get

@@ -75,9 +75,17 @@ internal sealed unsafe partial class EventLoop
     /// <summary>Ends the thread after what was posted so far; sockets still registered are closed.</summary>
     public void Stop()
     {
+        // Twice would close descriptors that are somebody else's by then.
+        if (_stopping) return;
         _stopping = true;
+        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        {
+            _ = Libc.Close(_epoll);
+            _ = Libc.Close(_wake);
+            return;
+        }
         Wake();
-        if (Current != this && !_thread.ThreadState.HasFlag(ThreadState.Unstarted)) _thread.Join();
+        if (Current != this) _thread.Join();
     }
 
     /// <summary>Registers a socket, once, for reading and writing, edge-triggered. On the loop's thread only.</summary>

@@ -133,12 +133,6 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         return new ValueTask<bool>((IValueTaskSource<bool>)this, _sent.Version);
     }
 
-    /// <summary>Ends the sending direction; a tunnel's half-close.</summary>
-    public void ShutdownSend()
-    {
-        if (IsOpen) _ = Libc.Shutdown(_socket.Fd, Libc.ShutWrite);
-    }
-
     /// <summary>Gives the connection to the pool. False when it cannot carry another request: then it is closed.</summary>
     public bool MakeIdle()
     {

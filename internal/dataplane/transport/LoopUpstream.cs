@@ -57,15 +57,15 @@ internal sealed class LoopUpstream : Upstream
     }
 
     /// <summary>A new connection on the loop; waits for a permit when the endpoint has as many as it may. On the loop's thread, and ends there.</summary>
-    /// <returns>Null when it cannot be had; then <paramref name="failure"/> is told why.</returns>
-    public async ValueTask<LoopConnection?> ConnectAsync(EventLoop loop, Action<string> failure, CancellationToken cancellationToken)
+    /// <returns>No connection when it cannot be had, but the reason, for a person.</returns>
+    public async ValueTask<(LoopConnection? Connection, string Failure)> ConnectAsync(EventLoop loop, CancellationToken cancellationToken)
     {
         if (_permits is not null && !_permits.TryTake())
         {
             AskForIdle(loop);
             LoopConnection? freed = await _permits.TakeAsync(loop, cancellationToken);
             await loop.Switch();
-            if (freed is not null) return freed;
+            if (freed is not null) return (freed, "");
         }
         bool connected = false;
         try
@@ -82,25 +82,22 @@ internal sealed class LoopUpstream : Upstream
                 {
                     connected = await connecting;
                 }
-                if (connected) return connection;
+                if (connected) return (connection, "");
                 cancellationToken.ThrowIfCancellationRequested();
                 why = timeout.IsCancellationRequested
                     ? "The upstream did not accept the connection in time."
                     : $"The upstream could not be connected to: {Errno.ToException(connection.ConnectError).Message}.";
                 if (timeout.IsCancellationRequested) break;
             }
-            failure(why);
-            return null;
+            return (null, why);
         }
         catch (SocketException e)
         {
-            failure($"The upstream's name could not be resolved: {e.Message}.");
-            return null;
+            return (null, $"The upstream's name could not be resolved: {e.Message}.");
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            failure("The upstream's name could not be resolved in time.");
-            return null;
+            return (null, "The upstream's name could not be resolved in time.");
         }
         finally
         {

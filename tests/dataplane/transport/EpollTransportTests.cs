@@ -44,6 +44,23 @@ public sealed class EpollTransportTests
     }
 
     [Fact]
+    public async Task Bytes_that_are_put_back_are_read_first_by_who_comes_next()
+    {
+        await using TransportHost host = await TransportHost.StartAsync(Echo, configure: o => o.Use(next => async connection =>
+        {
+            PipeReader input = connection.Transport.Input;
+            ReadResult read = await input.ReadAsync();
+            byte[] taken = read.Buffer.ToArray();
+            input.AdvanceTo(read.Buffer.End);
+            ((EpollReader)input).PutBack(taken.AsSpan(taken.Length / 2));
+            ((EpollReader)input).PutBack(taken.AsSpan(0, taken.Length / 2));
+            await next(connection);
+        }));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(host.Address);
+        for (int i = 0; i < 3; i++) Assert.Equal($"GET /{i} ", (await client.RequestAsync($"GET /{i} HTTP/1.1\r\nHost: a\r\n\r\n")).Text);
+    }
+
+    [Fact]
     public async Task Pipelined_requests_are_answered_in_order()
     {
         await using TransportHost host = await TransportHost.StartAsync(Echo);

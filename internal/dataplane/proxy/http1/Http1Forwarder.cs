@@ -44,20 +44,26 @@ internal sealed class Http1Forwarder(ProxyServices services)
         Http1Response response = exchange.Http1;
         LoopConnection? connection = null;
         CancellationTokenRegistration abort = default;
-        Task? sending = null;
         bool reusable = false;
         try
         {
             for (bool fresh = false; ; fresh = true)
             {
                 connection = fresh ? null : upstream.TryTake(loop);
-                connection ??= await upstream.ConnectAsync(loop, why => request.Fail(ErrorCategory.UpstreamConnectFailed, why), deadline.Token);
-                if (connection is null) break;
+                if (connection is null)
+                {
+                    (connection, string failure) = await upstream.ConnectAsync(loop, deadline.Token);
+                    if (connection is null)
+                    {
+                        request.Fail(ErrorCategory.UpstreamConnectFailed, failure);
+                        break;
+                    }
+                }
                 abort = deadline.Token.UnsafeRegister(static c => ((LoopConnection)c!).Abort(), connection);
                 response.Begin(connection);
                 bool sent = await connection.SendAsync(head.Buffer.AsMemory(0, head.Length));
-                if (body is not null && sent && !expectsContinue) sending = SendBodyAsync(exchange, body, connection);
-                ParseStatus status = await ReadFinalHeadAsync(exchange, response, body, connection, expectsContinue, task => sending = task);
+                if (body is not null && sent && !expectsContinue) exchange.Sending = SendBodyAsync(exchange, body, connection);
+                ParseStatus status = await ReadFinalHeadAsync(exchange, response, body, connection, expectsContinue);
                 if (status == ParseStatus.Complete) break;
                 // The peer closed it while it idled, so this request was not processed: nothing is lost by asking again on a new one.
                 if (connection.Reused && !response.AnyBytes && body is null && deadline.Reason == ErrorCategory.None)
@@ -92,7 +98,8 @@ internal sealed class Http1Forwarder(ProxyServices services)
                 connection?.Abort();
                 await body.StopAsync();
             }
-            if (sending is not null) await sending;
+            if (exchange.Sending is not null) await exchange.Sending;
+            exchange.Sending = null;
             await abort.DisposeAsync();
             ArrayPool<byte>.Shared.Return(head.Buffer);
             response.End();
@@ -122,7 +129,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
     }
 
     private static async ValueTask<ParseStatus> ReadFinalHeadAsync(
-        Exchange exchange, Http1Response response, RequestBodyContent? body, LoopConnection connection, bool expectsContinue, Action<Task> sending)
+        Exchange exchange, Http1Response response, RequestBodyContent? body, LoopConnection connection, bool expectsContinue)
     {
         bool toHead = exchange.Downstream.Method == "HEAD";
         bool started = !expectsContinue;
@@ -139,7 +146,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
                 if (!head.IsCompleted)
                 {
                     started = true;
-                    sending(SendBodyAsync(exchange, body!, connection));
+                    exchange.Sending = SendBodyAsync(exchange, body!, connection);
                 }
                 status = await head;
             }
@@ -147,7 +154,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
             if (status != ParseStatus.Complete || !response.Head.IsInterim) return status;
             if (response.Head.Status != 100 || started) continue;
             started = true;
-            sending(SendBodyAsync(exchange, body!, connection));
+            exchange.Sending = SendBodyAsync(exchange, body!, connection);
         }
     }
 
