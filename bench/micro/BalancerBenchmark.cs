@@ -19,8 +19,8 @@ public class BalancerBenchmark
     public void Prepare() => _balancer = Balancers.Create(Kind, CoreOperations.Members(Endpoints), PickRandom.PerThread);
 
     [Benchmark]
-    public int Pick() => _balancer.Pick(0);
+    public int Pick() => _balancer.Pick(default);
 
     [Benchmark]
-    public int PickForRetry() => _balancer.Pick(0b10);
+    public int PickForRetry() => _balancer.Pick(new PickContext(0b10));
 }

@@ -56,14 +56,18 @@ public sealed record HistoryEntry(
 /// <summary>Answer to <c>GET /admin/pools</c>, sorted by name.</summary>
 public sealed record PoolList(IReadOnlyList<Pool> Pools);
 
-public sealed record Pool(string Name, string Protocol, string LoadBalancing, IReadOnlyList<PoolEndpoint> Endpoints);
+/// <param name="Panic">So few endpoints are healthy that health is ignored and all are used.</param>
+public sealed record Pool(string Name, string Protocol, string LoadBalancing, bool Panic, IReadOnlyList<PoolEndpoint> Endpoints);
 
 /// <summary>An endpoint of a pool; the counters are since the gateway knows the endpoint, over applies.</summary>
 /// <param name="InFlight">Requests and tunnels that use it now.</param>
 /// <param name="Attempts">Requests sent to it, ever.</param>
 /// <param name="Failures">Those that ended without a whole response.</param>
 /// <param name="Connections">Open upstream connections, idle and active.</param>
-public sealed record PoolEndpoint(string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections);
+/// <param name="Used">New requests may go to it.</param>
+/// <param name="Reason">Why they may not, or what is held against it in a pool in panic: <c>no_weight</c>, <c>probe_failed</c>, <c>ejected</c>; null for nothing.</param>
+public sealed record PoolEndpoint(
+    string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections, bool Used, string? Reason);
 
 /// <summary>Answer to <c>GET /admin/routes?offset=M&amp;limit=N</c>, in the order of the document.</summary>
 /// <param name="Total">Number of routes of the snapshot, whatever the page.</param>

@@ -15,6 +15,10 @@ public sealed record PoolConfig
     [Doc("How an endpoint is chosen.")]
     public LoadBalancingPolicy LoadBalancing { get; init; } = LoadBalancingPolicy.LeastRequests;
 
+    [Doc("Percent of the endpoints. With fewer healthy ones, health is ignored and all are used, lest the few drown in what was meant for all (Envoy's default); 0: never.")]
+    [Range("0", "100")]
+    public int PanicThreshold { get; init; } = 50;
+
     [Doc("Connections to the endpoints.")]
     public ConnectionsConfig Connections { get; init; } = ConnectionsConfig.Default;
 }

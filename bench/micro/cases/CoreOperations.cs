@@ -35,8 +35,8 @@ public static class CoreOperations
         foreach (BalancerKind kind in Enum.GetValues<BalancerKind>())
         {
             Balancer balancer = Balancers.Create(kind, Members(16), PickRandom.PerThread);
-            yield return ($"Pick.{kind}", 10_000, () => balancer.Pick(0));
-            yield return ($"Pick.{kind}.Retry", 10_000, () => balancer.Pick(0b1010));
+            yield return ($"Pick.{kind}", 10_000, () => balancer.Pick(default));
+            yield return ($"Pick.{kind}.Retry", 10_000, () => balancer.Pick(new PickContext(0b1010)));
         }
     }
 

@@ -70,6 +70,7 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
                 writer.WriteString("name", pool.Name);
                 writer.WriteString("protocol", pool.Protocol);
                 writer.WriteString("loadBalancing", pool.LoadBalancing);
+                writer.WriteBoolean("panic", pool.Panic);
                 writer.WriteStartArray("endpoints");
                 foreach (EndpointStatus endpoint in pool.Endpoints) WriteEndpoint(writer, endpoint);
                 writer.WriteEndArray();
@@ -132,6 +133,8 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
         writer.WriteNumber("attempts", endpoint.Attempts);
         writer.WriteNumber("failures", endpoint.Failures);
         writer.WriteNumber("connections", endpoint.Connections);
+        writer.WriteBoolean("used", endpoint.Used);
+        if (endpoint.Reason is not null) writer.WriteString("reason", endpoint.Reason);
         writer.WriteEndObject();
     }
 

@@ -7,8 +7,7 @@ public readonly record struct BalancerMember(EndpointLoad Load, int Weight);
 public abstract class Balancer
 {
     /// <summary>The index of the chosen member, or -1 when there is none to choose: no members, all of weight 0, or all excluded.</summary>
-    /// <param name="excluded">Bit i set: member i was tried already for this request. Only the first 64 members can be excluded.</param>
-    public abstract int Pick(ulong excluded);
+    public abstract int Pick(in PickContext context);
 
     private protected static bool IsExcluded(ulong excluded, int member) => member < 64 && (excluded >> member & 1) != 0;
 }

@@ -30,9 +30,9 @@ public sealed class LeastRequestsBalancer : Balancer
         if (_eligible > 1) _byWeight = new AliasTable(weights);
     }
 
-    public override int Pick(ulong excluded)
+    public override int Pick(in PickContext context)
     {
-        if (excluded != 0) return PickFromRest(excluded);
+        if (context.Excluded != 0) return PickFromRest(context.Excluded);
         if (_byWeight is null) return _only;
         int first = _byWeight.Draw(_random);
         for (int i = 0; i < Redraws; i++)

@@ -36,11 +36,11 @@ public sealed class RoundRobinBalancer : Balancer
         _turn = (long)(start % Math.Max(length, 1)) - 1;
     }
 
-    public override int Pick(ulong excluded)
+    public override int Pick(in PickContext context)
     {
         if (_members.Length == 0 || _weightEnds[^1] == 0) return -1;
         ulong turn = (ulong)Interlocked.Increment(ref _turn);
-        if (excluded != 0) return PickFromRest(turn, excluded);
+        if (context.Excluded != 0) return PickFromRest(turn, context.Excluded);
         if (_sequence is not null) return _sequence[turn % (ulong)_sequence.Length];
 
         ulong point = Point(turn, _weightEnds[^1]);

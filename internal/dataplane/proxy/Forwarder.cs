@@ -20,13 +20,11 @@ internal sealed partial class Forwarder(ProxyServices services)
     {
         RequestContext request = exchange.Context;
         PoolModel pool = route.Pool!;
-        int chosen = pool.Balancer.Pick(0);
-        if (chosen < 0)
+        if (pool.Current.Pick(default) is not { } endpoint)
         {
             request.Fail(ErrorCategory.NoEndpoint, "The pool has no endpoint to take the request.");
             return;
         }
-        EndpointModel endpoint = pool.Endpoints[chosen];
         request.Endpoint = endpoint;
         request.Attempts++;
         endpoint.State.Load.Begin();
@@ -71,7 +69,7 @@ internal sealed partial class Forwarder(ProxyServices services)
             }
             request.UpstreamHeadersAt = services.Time.GetTimestamp();
             if (response is not null) ResponseHead.Check(exchange, response, message);
-            RecordAttempt(request, pool);
+            RecordAttempt(request, pool, response is null ? 0 : (int)response.StatusCode);
             if (response is null || request.Category != ErrorCategory.None) return;
             deadline.EndAttempt();
             exchange.HeadersReceived = true;
@@ -142,11 +140,12 @@ internal sealed partial class Forwarder(ProxyServices services)
         LogUpstream(services.Log, error, request.RequestId, request.Route!.Name, request.Endpoint!.Address);
     }
 
-    internal static void RecordAttempt(RequestContext request, PoolModel pool)
+    /// <summary>The one place where an attempt is recorded: at its response's head, or when it has failed before that.</summary>
+    internal static void RecordAttempt(RequestContext request, PoolModel pool, int status)
     {
-        pool.State.Metrics.RecordAttempt((int)request.Category, request.UpstreamHeadersAt - request.UpstreamStartedAt);
-        request.Endpoint!.State.RecordAttempt(failed: request.Category is ErrorCategory.UpstreamConnectFailed or ErrorCategory.UpstreamReset
-            or ErrorCategory.UpstreamProtocolError or ErrorCategory.UpstreamTimeout);
+        AttemptResult result = AttemptResult.Of(request.Category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
+        pool.State.Metrics.RecordAttempt((int)request.Category, result.Ticks);
+        request.Endpoint!.State.Record(result);
     }
 
     private static bool IsOfTheUpstream(Exception error) =>

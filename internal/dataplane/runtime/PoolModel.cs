@@ -1,21 +1,46 @@
 using Gateway.Config;
 using Gateway.Core.Pool;
-using Gateway.DataPlane.Obs;
 
 namespace Gateway.DataPlane.Runtime;
 
-/// <summary>A pool in one snapshot.</summary>
+/// <summary>How a pool chooses among its endpoints.</summary>
+/// <param name="PanicThreshold">Percent of the endpoints; with fewer healthy ones all are used.</param>
+internal sealed record EndpointPlan(BalancerKind Kind, int PanicThreshold);
+
+/// <summary>
+/// A pool in one snapshot. All of it is immutable but <see cref="Current"/>, which follows the endpoints' health while the snapshot is in
+/// use; who changes that is <see cref="State"/>.
+/// </summary>
 internal sealed class PoolModel
 {
-    public required string Name { get; init; }
+    private EndpointSet _current;
+
+    /// <param name="previous">The set of the pool in the live snapshot, whose balancer may go on; null for none.</param>
+    public PoolModel(PoolState state, EndpointPlan plan, EndpointModel[] endpoints, EndpointSet? previous)
+    {
+        State = state;
+        Plan = plan;
+        _current = EndpointSetBuilder.Build(plan, endpoints, previous, state.Changes);
+    }
+
+    public string Name => State.Name;
+    public PoolState State { get; }
+    public EndpointPlan Plan { get; }
     public required UpstreamProtocol Protocol { get; init; }
-    public required LoadBalancingPolicy Policy { get; init; }
-    public required EndpointModel[] Endpoints { get; init; }
 
-    /// <summary>Picks an index into <see cref="Endpoints"/>.</summary>
-    public required Balancer Balancer { get; init; }
+    /// <summary>The endpoints now.</summary>
+    public EndpointSet Current => Volatile.Read(ref _current);
 
-    public required PoolState State { get; init; }
+    /// <summary>Published snapshots that have it. Read and written under the registry's lock.</summary>
+    internal int References { get; set; }
+
+    /// <summary>Makes and publishes the set of what the endpoints are now. One call at a time.</summary>
+    internal void Rebuild()
+    {
+        long change = State.Changes;
+        EndpointSet before = _current;
+        Volatile.Write(ref _current, EndpointSetBuilder.Build(Plan, before.Endpoints, before, change));
+    }
 }
 
 /// <summary>An endpoint in one snapshot.</summary>
@@ -27,33 +52,4 @@ internal sealed class EndpointModel
 
     /// <summary>The connections to it under this snapshot's settings; shared with every other snapshot that has the same settings.</summary>
     public required Upstream Upstream { get; init; }
-}
-
-/// <summary>A pool across snapshots, by name.</summary>
-internal sealed class PoolState(string name, PoolMetrics metrics) : SharedState
-{
-    public string Name { get; } = name;
-    public PoolMetrics Metrics { get; } = metrics;
-}
-
-/// <summary>An endpoint across snapshots, by pool name and address.</summary>
-internal sealed class EndpointState(string pool, string address) : SharedState
-{
-    private long _attempts, _failures;
-
-    public string Pool { get; } = pool;
-    public string Address { get; } = address;
-    public EndpointLoad Load { get; } = new();
-
-    /// <summary>Requests sent to the endpoint, retries included, and those of them that got no response. Since it became known.</summary>
-    public long Attempts => Volatile.Read(ref _attempts);
-    public long Failures => Volatile.Read(ref _failures);
-
-    public void RecordAttempt(bool failed)
-    {
-        Interlocked.Increment(ref _attempts);
-        if (failed) Interlocked.Increment(ref _failures);
-    }
-
-    internal override bool InUse => Load.InFlight != 0;
 }

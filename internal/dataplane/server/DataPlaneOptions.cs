@@ -35,10 +35,21 @@ public sealed record CompileResult(GatewaySnapshot? Snapshot, IReadOnlyList<Conf
 /// <summary>A listener that runs. <paramref name="BoundAddress"/> has the real port where the configuration said 0.</summary>
 public sealed record ListenerStatus(string Name, string Address, string BoundAddress, bool Tls, int Connections);
 
-public sealed record PoolStatus(string Name, string Protocol, string LoadBalancing, IReadOnlyList<EndpointStatus> Endpoints);
+public sealed record PoolStatus(string Name, string Protocol, string LoadBalancing, IReadOnlyList<EndpointStatus> Endpoints)
+{
+    /// <summary>So few endpoints are healthy that health is ignored.</summary>
+    public bool Panic { get; init; }
+}
 
 /// <param name="Connections">Open upstream connections, idle and active.</param>
-public sealed record EndpointStatus(string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections);
+public sealed record EndpointStatus(string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections)
+{
+    /// <summary>Whether new requests may go to it.</summary>
+    public bool Used { get; init; }
+
+    /// <summary>Why not, or what is held against it in a pool that is in panic; null for nothing.</summary>
+    public string? Reason { get; init; }
+}
 
 /// <summary>How a stop went: requests that ended within the grace time and those that had to be aborted.</summary>
 public sealed record StopReport(int Finished, int Aborted);

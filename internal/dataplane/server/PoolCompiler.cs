@@ -23,18 +23,10 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
         EndpointModel[] endpoints = new EndpointModel[pool.Endpoints.Count];
         for (int i = 0; i < endpoints.Length; i++) endpoints[i] = Compile(name, pool, pool.Endpoints[i], tls, endpoints.AsSpan(0, i));
 
-        PoolModel? before = _live.GetValueOrDefault(name);
-        return new PoolModel
+        PoolState state = registry.FindPool(name) ?? new PoolState(name, registry.Metrics.Pool(name));
+        return new PoolModel(state, new EndpointPlan(KindOf(pool.LoadBalancing), pool.PanicThreshold), endpoints, _live.GetValueOrDefault(name)?.Current)
         {
-            Name = name,
             Protocol = pool.Protocol,
-            Policy = pool.LoadBalancing,
-            Endpoints = endpoints,
-            // A balancer that starts anew forgets whose turn it is.
-            Balancer = before is not null && before.Policy == pool.LoadBalancing && SameMembers(before.Endpoints, endpoints)
-                ? before.Balancer
-                : Balancers.Create(KindOf(pool.LoadBalancing), Array.ConvertAll(endpoints, static e => new BalancerMember(e.State.Load, e.Weight)), PickRandom.PerThread),
-            State = registry.FindPool(name) ?? new PoolState(name, registry.Metrics.Pool(name)),
         };
     }
 
@@ -62,16 +54,6 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
         Upstream upstream = upstreams.Create(key.Settings);
         upstream.Key = key;
         return upstream;
-    }
-
-    private static bool SameMembers(EndpointModel[] before, EndpointModel[] now)
-    {
-        if (before.Length != now.Length) return false;
-        for (int i = 0; i < now.Length; i++)
-        {
-            if (!ReferenceEquals(before[i].State, now[i].State) || before[i].Weight != now[i].Weight) return false;
-        }
-        return true;
     }
 
     private static BalancerKind KindOf(LoadBalancingPolicy policy) => policy switch

@@ -11,12 +11,27 @@ internal static class PoolStatuses
         for (int i = 0; i < statuses.Length; i++)
         {
             PoolModel pool = snapshot.Pools[i];
-            EndpointStatus[] endpoints = Array.ConvertAll(pool.Endpoints, static endpoint => new EndpointStatus(
-                endpoint.Address, endpoint.Weight, Healthy: true, endpoint.State.Load.InFlight, endpoint.State.Attempts, endpoint.State.Failures, endpoint.Upstream.Connections));
-            statuses[i] = new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Policy.ToString()), endpoints);
+            EndpointSet set = pool.Current;
+            EndpointStatus[] endpoints = new EndpointStatus[set.Endpoints.Length];
+            for (int e = 0; e < endpoints.Length; e++) endpoints[e] = Of(set.Endpoints[e], set.Standings[e]);
+            statuses[i] = new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Kind.ToString()), endpoints) { Panic = set.IsPanic };
         }
         return statuses;
     }
+
+    private static EndpointStatus Of(EndpointModel endpoint, EndpointStanding standing) => new(
+        endpoint.Address, endpoint.Weight, endpoint.State.Health.IsUsable, endpoint.State.Load.InFlight, endpoint.State.Attempts, endpoint.State.Failures, endpoint.Upstream.Connections)
+    {
+        Used = standing.IsUsed,
+        Reason = standing.Reason switch
+        {
+            StandingReason.None => null,
+            StandingReason.NoWeight => "no_weight",
+            StandingReason.ProbeFailed => "probe_failed",
+            StandingReason.Ejected => "ejected",
+            _ => throw new InvalidOperationException($"{standing.Reason} has no word."),
+        },
+    };
 
     // As documents write enumerations.
     private static string Word(string name) => char.ToLowerInvariant(name[0]) + name[1..];

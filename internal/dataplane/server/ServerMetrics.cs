@@ -35,7 +35,7 @@ internal static class ServerMetrics
     private static void Add(GaugeReadings readings, PoolModel pool)
     {
         int open = 0, active = 0;
-        foreach (EndpointModel endpoint in pool.Endpoints)
+        foreach (EndpointModel endpoint in pool.Current.Endpoints)
         {
             int connections = endpoint.Upstream.Connections;
             open += connections;

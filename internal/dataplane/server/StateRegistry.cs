@@ -84,7 +84,9 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
             foreach (PoolModel pool in snapshot.Pools)
             {
                 if (StateTable<string, PoolState>.Unrefer(pool.State)) _lingering.Add(pool.State);
-                foreach (EndpointModel endpoint in pool.Endpoints)
+                if (--pool.References != 0) continue;
+                pool.State.Detach(pool);
+                foreach (EndpointModel endpoint in pool.Current.Endpoints)
                 {
                     if (StateTable<EndpointKey, EndpointState>.Unrefer(endpoint.State)) _lingering.Add(endpoint.State);
                     if (StateTable<UpstreamKey, Upstream>.Unrefer(endpoint.Upstream)) _lingering.Add(endpoint.Upstream);
@@ -114,7 +116,7 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
         foreach (PoolModel pool in snapshot.Pools)
         {
             if (!_pools.MayRefer(pool.State)) return false;
-            foreach (EndpointModel endpoint in pool.Endpoints)
+            foreach (EndpointModel endpoint in pool.Current.Endpoints)
             {
                 if (!_endpoints.MayRefer(endpoint.State) || !_upstreams.MayRefer(endpoint.Upstream)) return false;
             }
@@ -133,7 +135,10 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
         foreach (PoolModel pool in snapshot.Pools)
         {
             if (_pools.Refer(pool.State)) metrics.Attach(pool.State.Metrics);
-            foreach (EndpointModel endpoint in pool.Endpoints)
+            // Its endpoints may come and go while snapshots have it, so they are counted by pool and not by snapshot.
+            if (pool.References++ != 0) continue;
+            pool.State.Attach(pool);
+            foreach (EndpointModel endpoint in pool.Current.Endpoints)
             {
                 _endpoints.Refer(endpoint.State);
                 _upstreams.Refer(endpoint.Upstream);

@@ -9,7 +9,7 @@ public sealed class BalancerTests
     private static int[] Count(Balancer balancer, int members, int picks, ulong excluded = 0)
     {
         int[] counts = new int[members];
-        for (int i = 0; i < picks; i++) counts[balancer.Pick(excluded)]++;
+        for (int i = 0; i < picks; i++) counts[balancer.Pick(new PickContext(excluded))]++;
         return counts;
     }
 
@@ -20,10 +20,10 @@ public sealed class BalancerTests
     public void NothingToChoose_IsMinusOne(BalancerKind kind)
     {
         PickRandom random = PickRandom.Seeded(1);
-        Assert.Equal(-1, Balancers.Create(kind, [], random).Pick(0));
-        Assert.Equal(-1, Balancers.Create(kind, Members(0, 0), random).Pick(0));
-        Assert.Equal(-1, Balancers.Create(kind, Members(1, 0, 1), random).Pick(0b101));
-        Assert.Equal(-1, Balancers.Create(kind, Members(1, 0, 1), random).Pick(ulong.MaxValue));
+        Assert.Equal(-1, Balancers.Create(kind, [], random).Pick(default));
+        Assert.Equal(-1, Balancers.Create(kind, Members(0, 0), random).Pick(default));
+        Assert.Equal(-1, Balancers.Create(kind, Members(1, 0, 1), random).Pick(new PickContext(0b101)));
+        Assert.Equal(-1, Balancers.Create(kind, Members(1, 0, 1), random).Pick(new PickContext(ulong.MaxValue)));
     }
 
     [Theory]
@@ -92,7 +92,7 @@ public sealed class BalancerTests
     {
         BalancerMember[] members = Members(4, 2, 1, 1);
         var balancer = new LeastRequestsBalancer(members, PickRandom.Seeded(7));
-        for (int i = 0; i < 8000; i++) members[balancer.Pick(0)].Load.Begin();
+        for (int i = 0; i < 8000; i++) members[balancer.Pick(default)].Load.Begin();
         // Two choices keep the gap to the mean small whatever the number of requests.
         Assert.Equal(4000, members[0].Load.InFlight, 40.0);
         Assert.Equal(2000, members[1].Load.InFlight, 40.0);
@@ -103,15 +103,15 @@ public sealed class BalancerTests
     public void RoundRobin_IsSmooth()
     {
         var balancer = new RoundRobinBalancer(Members(5, 1, 1));
-        Assert.Equal("aabacaaaabacaa", string.Concat(Enumerable.Range(0, 14).Select(_ => "abc"[balancer.Pick(0)])));
+        Assert.Equal("aabacaaaabacaa", string.Concat(Enumerable.Range(0, 14).Select(_ => "abc"[balancer.Pick(default)])));
     }
 
     [Fact]
     public void RoundRobin_TakesEqualMembersInTurn_WhateverTheirWeight()
     {
         var balancer = new RoundRobinBalancer(Members(65_535, 65_535, 65_535), start: ulong.MaxValue);
-        int first = balancer.Pick(0);
-        for (int i = 1; i < 30; i++) Assert.Equal((first + i) % 3, balancer.Pick(0));
+        int first = balancer.Pick(default);
+        for (int i = 1; i < 30; i++) Assert.Equal((first + i) % 3, balancer.Pick(default));
     }
 
     [Theory]
@@ -125,7 +125,7 @@ public sealed class BalancerTests
         double worst = 0;
         for (int picks = 1; picks <= 300_000; picks++)
         {
-            counts[balancer.Pick(0)]++;
+            counts[balancer.Pick(default)]++;
             for (int i = 0; i < weights.Length; i++) worst = Math.Max(worst, Math.Abs(counts[i] - (double)picks * weights[i] / weights.Sum()));
         }
         Assert.InRange(worst, 0, 8);

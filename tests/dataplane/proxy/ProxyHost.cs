@@ -105,14 +105,9 @@ internal sealed class ProxyHost : IAsyncDisposable
             Upstream = new UpstreamFactory(Loops?.Loops).Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, TimeSpan.FromSeconds(90), TimeSpan.Zero,
                 options.Tls ?? (options.Protocol == UpstreamProtocol.Https ? UpstreamTls.Default : null))),
         })];
-        var pool = new PoolModel
+        var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool")), new EndpointPlan(BalancerKind.RoundRobin, PanicThreshold: 50), Endpoints, previous: null)
         {
-            Name = "pool",
             Protocol = options.Protocol,
-            Policy = LoadBalancingPolicy.RoundRobin,
-            Endpoints = Endpoints,
-            Balancer = new FirstWithWeight([.. Endpoints.Select(static e => e.Weight)]),
-            State = new PoolState("pool", Metrics.Pool("pool")),
         };
         List<ConfigError> errors = [];
         var route = new RouteModel
@@ -186,11 +181,6 @@ internal sealed class ProxyHost : IAsyncDisposable
         _http1.Dispose();
         _http2.Dispose();
         foreach (EndpointModel endpoint in Endpoints) endpoint.Upstream.Dispose();
-    }
-
-    private sealed class FirstWithWeight(int[] weights) : Balancer
-    {
-        public override int Pick(ulong excluded) => Array.FindIndex(weights, static w => w > 0);
     }
 
     private sealed class OneLogger(LogSink sink) : ILoggerFactory

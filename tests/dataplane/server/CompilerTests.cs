@@ -121,20 +121,20 @@ public sealed class CompilerTests : IAsyncLifetime
         Assert.Same(first.Routes[0].State, second.Routes[0].State);
         Assert.Same(first.Listeners[0].State, second.Listeners[0].State);
         Assert.Same(first.Pools[0].State, second.Pools[0].State);
-        Assert.Same(first.Pools[0].Balancer, second.Pools[0].Balancer);
-        Assert.Same(first.Pools[0].Endpoints[1].State, second.Pools[0].Endpoints[1].State);
-        Assert.Same(first.Pools[0].Endpoints[1].Upstream, second.Pools[0].Endpoints[1].Upstream);
+        Assert.Same(first.Pools[0].Current.Balancer, second.Pools[0].Current.Balancer);
+        Assert.Same(first.Pools[0].Current.Endpoints[1].State, second.Pools[0].Current.Endpoints[1].State);
+        Assert.Same(first.Pools[0].Current.Endpoints[1].Upstream, second.Pools[0].Current.Endpoints[1].Upstream);
         // The same address in another pool is another endpoint, with connections of its own.
-        Assert.NotSame(first.Pools[0].Endpoints[0].State, first.Pools[1].Endpoints[0].State);
+        Assert.NotSame(first.Pools[0].Current.Endpoints[0].State, first.Pools[1].Current.Endpoints[0].State);
     }
 
     [Fact]
     public async Task ConnectionSettingsThatChange_GiveOtherConnections_ToTheSameEndpoint()
     {
         await _running.ApplyAsync(Document([], ("p", Pool("127.0.0.1:9"))));
-        EndpointModel before = _running.Host.Current!.Pools[0].Endpoints[0];
+        EndpointModel before = _running.Host.Current!.Pools[0].Current.Endpoints[0];
         await _running.ApplyAsync(Document([], ("p", Pool("127.0.0.1:9") with { Connections = new() { MaxPerEndpoint = 7 } })));
-        EndpointModel after = _running.Host.Current!.Pools[0].Endpoints[0];
+        EndpointModel after = _running.Host.Current!.Pools[0].Current.Endpoints[0];
         Assert.Same(before.State, after.State);
         Assert.NotSame(before.Upstream, after.Upstream);
         await Gateway.TestKit.Eventually.Until("the old connections are released", () => before.Upstream.Released);
@@ -146,6 +146,6 @@ public sealed class CompilerTests : IAsyncLifetime
         await _running.ApplyAsync(Document([], ("p", Pool("127.0.0.1:9"))));
         PoolModel before = _running.Host.Current!.Pools[0];
         await _running.ApplyAsync(Document([], ("p", new PoolConfig { Endpoints = [new() { Address = "127.0.0.1:9", Weight = 2 }] })));
-        Assert.NotSame(before.Balancer, _running.Host.Current!.Pools[0].Balancer);
+        Assert.NotSame(before.Current.Balancer, _running.Host.Current!.Pools[0].Current.Balancer);
     }
 }

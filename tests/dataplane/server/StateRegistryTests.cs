@@ -58,7 +58,7 @@ public sealed class StateRegistryTests : IAsyncLifetime
         GatewaySnapshot candidate = _running.Host.Compile(bad, "bad", "test").Snapshot!;
         Assert.Single(await _running.Host.PublishAsync(candidate, CancellationToken.None));
         Assert.Equal(states, Registry.Count);
-        Assert.True(candidate.Pools[0].Endpoints[0].Upstream.Released);
+        Assert.True(candidate.Pools[0].Current.Endpoints[0].Upstream.Released);
         Assert.Equal("r0", Assert.Single(_running.Host.Current!.Routes).Name);
     }
 
@@ -72,19 +72,19 @@ public sealed class StateRegistryTests : IAsyncLifetime
         await Eventually.Until("the request waits", () => _running.Held.Waiting == 1);
         await _running.ApplyAsync(Document(1));
         Assert.Equal(1, _running.Host.RetiredSnapshots);
-        Assert.False(held.Pools[0].Endpoints[0].Upstream.Released);
+        Assert.False(held.Pools[0].Current.Endpoints[0].Upstream.Released);
         _running.Held.Open();
         await client.ReadResponseAsync();
         await Eventually.Until("the retired snapshot is released", () => _running.Host.RetiredSnapshots == 0);
         await Settled(5);
-        Assert.True(held.Pools[0].Endpoints[0].Upstream.Released);
+        Assert.True(held.Pools[0].Current.Endpoints[0].Upstream.Released);
     }
 
     [Fact]
     public async Task EndpointInUse_OutlivesItsSnapshot_AndIsReleasedWhenItIsFree()
     {
         await _running.ApplyAsync(Document(0));
-        EndpointModel endpoint = _running.Host.Current!.Pools[0].Endpoints[0];
+        EndpointModel endpoint = _running.Host.Current!.Pools[0].Current.Endpoints[0];
         // As a tunnel does: it has left the snapshot.
         endpoint.State.Load.Begin();
         endpoint.Upstream.Load.Begin();
@@ -93,8 +93,8 @@ public sealed class StateRegistryTests : IAsyncLifetime
         Assert.False(endpoint.Upstream.Released);
         // What comes back is the same, with its counts.
         await _running.ApplyAsync(Document(0));
-        Assert.Same(endpoint.State, _running.Host.Current!.Pools[0].Endpoints[0].State);
-        Assert.Same(endpoint.Upstream, _running.Host.Current!.Pools[0].Endpoints[0].Upstream);
+        Assert.Same(endpoint.State, _running.Host.Current!.Pools[0].Current.Endpoints[0].State);
+        Assert.Same(endpoint.Upstream, _running.Host.Current!.Pools[0].Current.Endpoints[0].Upstream);
         await _running.ApplyAsync(Document(1));
         endpoint.State.Load.End();
         endpoint.Upstream.Load.End();
@@ -109,11 +109,11 @@ public sealed class StateRegistryTests : IAsyncLifetime
         GatewaySnapshot stale = _running.Host.Compile(Document(0), "stale", "test").Snapshot!;
         await _running.ApplyAsync(Document(1));
         await Settled(5);
-        Assert.True(stale.Pools[0].Endpoints[0].Upstream.Released);
+        Assert.True(stale.Pools[0].Current.Endpoints[0].Upstream.Released);
         Assert.Empty(await _running.Host.PublishAsync(stale, CancellationToken.None));
         Assert.Equal("stale", _running.Host.Current!.Version);
         Assert.NotSame(stale, _running.Host.Current);
-        Assert.False(_running.Host.Current.Pools[0].Endpoints[0].Upstream.Released);
+        Assert.False(_running.Host.Current.Pools[0].Current.Endpoints[0].Upstream.Released);
         await Settled(5);
     }
 

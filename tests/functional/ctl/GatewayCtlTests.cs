@@ -33,10 +33,10 @@ public sealed class GatewayCtlTests
 
     private const string Pools = """
         { "pools": [
-          { "name": "empty", "protocol": "http1", "loadBalancing": "leastRequests", "endpoints": [] },
-          { "name": "shop", "protocol": "https", "loadBalancing": "roundRobin", "endpoints": [
-            { "address": "10.0.0.1:8080", "weight": 1, "healthy": true, "inFlight": 3, "attempts": 120034, "failures": 2, "connections": 8 },
-            { "address": "10.0.0.2:8080", "weight": 10, "healthy": false, "inFlight": 0, "attempts": 7, "failures": 7, "connections": 0 } ] } ] }
+          { "name": "empty", "protocol": "http1", "loadBalancing": "leastRequests", "panic": false, "endpoints": [] },
+          { "name": "shop", "protocol": "https", "loadBalancing": "roundRobin", "panic": false, "endpoints": [
+            { "address": "10.0.0.1:8080", "weight": 1, "healthy": true, "inFlight": 3, "attempts": 120034, "failures": 2, "connections": 8, "used": true },
+            { "address": "10.0.0.2:8080", "weight": 10, "healthy": false, "inFlight": 0, "attempts": 7, "failures": 7, "connections": 0, "used": false, "reason": "probe_failed" } ] } ] }
         """;
 
     private const string Routes = $$"""

@@ -77,7 +77,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
             }
             request.UpstreamHeadersAt = services.Time.GetTimestamp();
             if (request.Category == ErrorCategory.None) Http1ResponseHead.Check(exchange, response);
-            Forwarder.RecordAttempt(request, pool);
+            Forwarder.RecordAttempt(request, pool, response.Head.Status);
             if (request.Category != ErrorCategory.None) return;
 
             deadline.EndAttempt();

@@ -1,0 +1,27 @@
+using Gateway.Core.Pool;
+
+namespace Gateway.DataPlane.Runtime;
+
+/// <summary>An endpoint across snapshots, by pool name and address.</summary>
+internal sealed class EndpointState(string pool, string address) : SharedState
+{
+    private long _attempts, _failures;
+
+    public string Pool { get; } = pool;
+    public string Address { get; } = address;
+    public EndpointLoad Load { get; } = new();
+    public EndpointHealth Health { get; } = new();
+
+    /// <summary>Requests sent to the endpoint, retries included, and those of them that got no response. Since it became known.</summary>
+    public long Attempts => Volatile.Read(ref _attempts);
+    public long Failures => Volatile.Read(ref _failures);
+
+    /// <summary>Counts an attempt that has ended.</summary>
+    public void Record(in AttemptResult result)
+    {
+        Interlocked.Increment(ref _attempts);
+        if (result.IsFailure) Interlocked.Increment(ref _failures);
+    }
+
+    internal override bool InUse => Load.InFlight != 0;
+}

@@ -1,0 +1,66 @@
+using Gateway.DataPlane.Obs;
+
+namespace Gateway.DataPlane.Runtime;
+
+/// <summary>
+/// A pool across snapshots, by name. Knows its models in the snapshots that are in use and has them follow the endpoints: the second lane
+/// of change, beside the snapshot's.
+/// </summary>
+internal sealed class PoolState(string name, PoolMetrics metrics) : SharedState
+{
+    private readonly Lock _rebuilding = new();
+    private readonly List<PoolModel> _models = [];
+    private long _changes;
+    private int _asked;
+    private string? _lastChange;
+
+    public string Name { get; } = name;
+    public PoolMetrics Metrics { get; } = metrics;
+
+    /// <summary>How often the endpoints have changed.</summary>
+    public long Changes => Volatile.Read(ref _changes);
+
+    /// <summary>Why they changed last; null when they never have.</summary>
+    public string? LastChange => Volatile.Read(ref _lastChange);
+
+    /// <summary>
+    /// To be called after something that says whether an endpoint is used has changed. Soon after, on a thread of the pool's, every model in
+    /// use has a set that takes account of it; calls that come meanwhile are served by the same rebuild. Never blocks.
+    /// </summary>
+    /// <param name="why">For a person: what has changed.</param>
+    public void EndpointsChanged(string why)
+    {
+        Volatile.Write(ref _lastChange, why);
+        Interlocked.Increment(ref _changes);
+        AskForRebuild();
+    }
+
+    /// <summary>The model is in a published snapshot from now on.</summary>
+    internal void Attach(PoolModel model)
+    {
+        lock (_rebuilding) _models.Add(model);
+        // Something changed between its compile and now, when nobody knew of it.
+        if (model.Current.Change != Changes) AskForRebuild();
+    }
+
+    /// <summary>No snapshot has the model any more.</summary>
+    internal void Detach(PoolModel model)
+    {
+        lock (_rebuilding) _models.Remove(model);
+    }
+
+    private void AskForRebuild()
+    {
+        if (Interlocked.Exchange(ref _asked, 1) == 0) ThreadPool.UnsafeQueueUserWorkItem(static state => state.Rebuild(), this, preferLocal: false);
+    }
+
+    private void Rebuild()
+    {
+        lock (_rebuilding)
+        {
+            // Before anything is read: who changes something now asks again.
+            Interlocked.Exchange(ref _asked, 0);
+            foreach (PoolModel model in _models) model.Rebuild();
+        }
+    }
+}
