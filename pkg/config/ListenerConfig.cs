@@ -16,7 +16,10 @@ public sealed record ListenerConfig
     [Doc("Speak HTTP/2 too: by ALPN with TLS, by prior knowledge without.")]
     public bool Http2 { get; init; } = true;
 
-    [Doc("Networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed and appended to; everyone else's are replaced.")]
+    [Doc("The PROXY protocol (versions 1 and 2) before TLS and HTTP: whether connections begin with a header that names the client, whose address then counts for headers, limits and logs. With trustedProxies, only those may send it: from anyone else required closes the connection, and optional takes no header. Without, everyone's is believed (as by HAProxy, nginx and Envoy), so let only the balancer reach the port. It must arrive within limits.headerTimeout.")]
+    public ProxyProtocolMode ProxyProtocol { get; init; }
+
+    [Doc("Networks (CIDR) whose X-Forwarded-* and Forwarded headers are believed and appended to; everyone else's are replaced. With proxyProtocol also whose PROXY headers are believed; forwarding headers are then judged by the address that the PROXY header names.")]
     [Example("[\"10.0.0.0/8\"]")]
     public IReadOnlyList<string> TrustedProxies { get; init; } = [];
 
@@ -30,6 +33,13 @@ public sealed record ListenerConfig
 public enum ListenerProtocol
 {
     [Doc("HTTP/1.1 and HTTP/2.")] Http,
+}
+
+public enum ProxyProtocolMode
+{
+    [Doc("No header is expected; one that comes is no HTTP.")] Off,
+    [Doc("A connection may begin with a header, or without.")] Optional,
+    [Doc("A connection without a header is closed.")] Required,
 }
 
 [Doc("TLS on a listener.")]

@@ -38,7 +38,7 @@ internal static class RequestHead
         context.IsUpgrade = client.UpgradeProtocol is not null;
         context.Host = client.RequestHeaders.Host.ToString();
         context.Peer = client.Peer;
-        exchange.PeerTrusted = IsTrusted(context.Peer, listener.TrustedProxies);
+        exchange.PeerTrusted = listener.Trusts(context.Peer);
         exchange.DescribeHop(context.Peer, context.Host, client.Scheme);
 
         if (client.RawTarget.Length > listener.MaxUrlBytes)
@@ -104,17 +104,6 @@ internal static class RequestHead
     }
 
     private static string? Single(StringValues values) => values.Count == 1 ? values[0] : null;
-
-    private static bool IsTrusted(IPAddress? peer, IPNetwork[] trusted)
-    {
-        if (trusted.Length == 0 || peer is null) return false;
-        if (peer.IsIPv4MappedToIPv6) peer = peer.MapToIPv4();
-        foreach (IPNetwork network in trusted)
-        {
-            if (network.Contains(peer)) return true;
-        }
-        return false;
-    }
 
     private static bool Refuse(RequestContext context, ErrorCategory category, string detail)
     {

@@ -23,50 +23,48 @@ internal sealed class ConnectionCount
     /// <summary>Those of them that the process had no descriptors for.</summary>
     public long RefusedByProcess => Volatile.Read(ref _refusedByProcess);
 
-    /// <summary>Counts a connection in, unless a limit (0: none) is reached. True must be followed by one <see cref="Leave"/> with the same address and <paramref name="counted"/>.</summary>
-    /// <param name="counted">The address was counted too; limits may change while the connection is open.</param>
-    public bool TryEnter(IPAddress? address, int limit, int limitPerAddress, out bool counted)
+    /// <summary>Counts a connection in, unless the limit (0: none) is reached. True must be followed by one <see cref="Leave"/> or <see cref="LeaveForWantOfDescriptors"/>.</summary>
+    public bool TryEnter(int limit)
     {
-        counted = false;
         int open = Interlocked.Increment(ref _open);
-        if (limit > 0 && open > limit) return Refuse(ref _refusedByLimit);
-        if (limitPerAddress == 0 || address is null) return true;
+        if (limit == 0 || open <= limit) return true;
+        Leave();
+        Interlocked.Increment(ref _refusedByLimit);
+        return false;
+    }
+
+    public void Leave() => Interlocked.Decrement(ref _open);
+
+    /// <summary><see cref="Leave"/> for a connection that the process has no descriptors for.</summary>
+    public void LeaveForWantOfDescriptors()
+    {
+        Interlocked.Increment(ref _refusedByProcess);
+        Leave();
+    }
+
+    /// <summary>Counts a connection that has entered for its client's address too. True must be followed by one <see cref="LeaveAddress"/> with the same one.</summary>
+    public bool TryEnterAddress(IPAddress address, int limit)
+    {
         lock (_byAddress)
         {
             ref int held = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, Plain(address), out _);
-            if (held < limitPerAddress)
+            if (held < limit)
             {
                 held++;
-                counted = true;
                 return true;
             }
         }
-        return Refuse(ref _refusedByAddress);
+        Interlocked.Increment(ref _refusedByAddress);
+        return false;
     }
 
-    public void Leave(IPAddress? address, bool counted)
+    public void LeaveAddress(IPAddress address)
     {
-        Interlocked.Decrement(ref _open);
-        if (!counted) return;
         lock (_byAddress)
         {
-            IPAddress key = Plain(address!);
+            IPAddress key = Plain(address);
             if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_byAddress, key) == 0) _byAddress.Remove(key);
         }
-    }
-
-    /// <summary><see cref="Leave"/> for a connection that the process has no descriptors for.</summary>
-    public void LeaveForWantOfDescriptors(IPAddress? address, bool counted)
-    {
-        Interlocked.Increment(ref _refusedByProcess);
-        Leave(address, counted);
-    }
-
-    private bool Refuse(ref long refused)
-    {
-        Interlocked.Decrement(ref _open);
-        Interlocked.Increment(ref refused);
-        return false;
     }
 
     // The same client, whether it came to a dual-stack socket or to an IPv4 one.

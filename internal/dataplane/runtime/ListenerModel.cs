@@ -26,6 +26,18 @@ internal sealed class ListenerModel
 
     /// <summary>Bytes; 0 for no limit.</summary>
     public required long MaxBodyBytes { get; init; }
+
+    /// <summary>The address is in one of <see cref="TrustedProxies"/>.</summary>
+    public bool Trusts(IPAddress? address)
+    {
+        if (TrustedProxies.Length == 0 || address is null) return false;
+        if (address.IsIPv4MappedToIPv6) address = address.MapToIPv4();
+        foreach (IPNetwork network in TrustedProxies)
+        {
+            if (network.Contains(address)) return true;
+        }
+        return false;
+    }
 }
 
 /// <summary>A listener across snapshots, by name. Written by the apply queue only, except the counters.</summary>
@@ -36,6 +48,8 @@ internal sealed class ListenerState(string name) : SharedState
     public string Name { get; } = name;
 
     public ConnectionCount Connections { get; } = new();
+
+    public ProxyHeaderCount ProxyHeaders { get; } = new();
 
     internal override bool InUse => Connections.Open != 0;
 

@@ -99,6 +99,8 @@ internal sealed class ListenerServer
             listen.Protocols = tls && http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
             listen.Use(next => connection => TrackAsync(connection, next));
             listen.Use(LoopAffinity.Middleware);
+            listen.Use(next => new ProxyHeaderReader(next, Listener, time, _logger).OnConnectionAsync);
+            listen.Use(next => connection => LimitAddressAsync(connection, next));
             if (tls)
             {
                 listen.UseHttps(new TlsHandshakeCallbackOptions
@@ -118,19 +120,17 @@ internal sealed class ListenerServer
 
     private async Task TrackAsync(ConnectionContext context, ConnectionDelegate next)
     {
-        IPAddress? address = (context.RemoteEndPoint as IPEndPoint)?.Address;
         Config.ListenerLimitsConfig limits = Listener.LastModel!.Config.Limits;
-        if (!Listener.Connections.TryEnter(address, limits.Connections, limits.ConnectionsPerAddress, out bool counted))
+        if (!Listener.Connections.TryEnter(limits.Connections))
         {
             // To return is to close.
-            // About once per power of two: bounded, and needs no clock.
-            if (long.IsPow2(Listener.Connections.Refused)) ServerLog.ConnectionLimitReached(_logger, Listener.Name, Listener.Connections.Open);
+            Refused();
             _connections.Left();
             return;
         }
         if (!_budget.TryTake())
         {
-            Listener.Connections.LeaveForWantOfDescriptors(address, counted);
+            Listener.Connections.LeaveForWantOfDescriptors();
             if (long.IsPow2(Listener.Connections.Refused)) ServerLog.DescriptorsExhausted(_logger, Listener.Name, _budget.Limit);
             _connections.Left();
             return;
@@ -145,9 +145,37 @@ internal sealed class ListenerServer
         finally
         {
             _connections.Remove(connection);
-            Listener.Connections.Leave(address, counted);
+            Listener.Connections.Leave();
             _budget.Return();
             _connections.Left();
         }
+    }
+
+    /// <summary>By the address that a PROXY header names, where there is one.</summary>
+    private Task LimitAddressAsync(ConnectionContext context, ConnectionDelegate next)
+    {
+        int limit = Listener.LastModel!.Config.Limits.ConnectionsPerAddress;
+        if (limit == 0 || context.RemoteEndPoint is not IPEndPoint { Address: { } address }) return next(context);
+        if (Listener.Connections.TryEnterAddress(address, limit)) return CountedAsync(address, context, next);
+        Refused();
+        return Task.CompletedTask;
+    }
+
+    private async Task CountedAsync(IPAddress address, ConnectionContext context, ConnectionDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        finally
+        {
+            Listener.Connections.LeaveAddress(address);
+        }
+    }
+
+    // About once per power of two: bounded, and needs no clock.
+    private void Refused()
+    {
+        if (long.IsPow2(Listener.Connections.Refused)) ServerLog.ConnectionLimitReached(_logger, Listener.Name, Listener.Connections.Open);
     }
 }

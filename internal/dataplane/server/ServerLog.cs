@@ -43,4 +43,7 @@ internal static partial class ServerLog
 
     [LoggerMessage(111, LogLevel.Error, "Looking after certificates and unused states failed; trying again in a second")]
     public static partial void UpkeepFailed(ILogger logger, Exception failure);
+
+    [LoggerMessage(113, LogLevel.Warning, "Closed a connection to {Listener} from {Peer} for want of a good PROXY header ({Fault}); gateway_proxy_protocol_errors_total counts them, this line comes more and more rarely")]
+    public static partial void ProxyHeaderRefused(ILogger logger, string listener, string peer, string fault);
 }

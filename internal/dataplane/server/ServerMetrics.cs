@@ -1,3 +1,4 @@
+using Gateway.Config;
 using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Runtime;
@@ -21,6 +22,15 @@ internal static class ServerMetrics
                 readings.Add(connections.RefusedByLimit, running.Model.Name, "connections");
                 readings.Add(connections.RefusedByAddress, running.Model.Name, "connections_per_address");
                 readings.Add(connections.RefusedByProcess, running.Model.Name, "descriptors");
+            }
+        });
+        metrics.ObserveCounter("proxy_protocol_errors_total", "Client connections closed because the PROXY header that they must begin with was missing, malformed, too slow or not to be believed.", ["listener", "reason"], readings =>
+        {
+            foreach (ListenerSet.RunningListener running in listeners.Running)
+            {
+                if (running.Model.Config.ProxyProtocol == ProxyProtocolMode.Off) continue;
+                foreach (ProxyHeaderFault fault in Enum.GetValues<ProxyHeaderFault>())
+                    readings.Add(running.Model.State.ProxyHeaders[fault], running.Model.Name, ProxyHeaderCount.LabelOf(fault));
             }
         });
         metrics.ObserveGauge("connections_draining", "Open client connections of servers that were replaced or removed.", () => listeners.DrainingConnections);

@@ -14,6 +14,9 @@ internal static class ListenerRules
             if (listener.Name is { } name) names.Add(name, i);
             if (listener.Address is { } address) Address(address, listener, sockets, findings);
             Networks(listener.TrustedProxies, findings);
+            // Who may open a Unix socket has been chosen already.
+            if (listener is { ProxyProtocol: ProxyProtocolMode.Optional, TrustedProxies: { Count: 0 } } && listener.Address?.StartsWith("unix:", StringComparison.Ordinal) != true)
+                findings.Warning("proxyProtocol", ConfigErrorCodes.Doubtful, "any client may send a PROXY header and so choose the address it is known by; list the balancers in trustedProxies, or make it \"required\" where only they reach the port");
             if (listener.Tls is { } tls) Tls(tls, references, findings);
             findings.Path.Pop();
         }

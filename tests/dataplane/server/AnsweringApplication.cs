@@ -40,6 +40,14 @@ internal sealed class AnsweringApplication(SnapshotStore store, ListenerState li
                 }
                 return;
             }
+            if (request.Path == "/peer")
+            {
+                // Who the connection is from, and to, as everything above the transport sees it.
+                IHttpConnectionFeature connection = context.GetRequiredFeature<IHttpConnectionFeature>();
+                await context.GetRequiredFeature<IHttpResponseBodyFeature>().Writer.WriteAsync(Encoding.ASCII.GetBytes(
+                    $"{connection.RemoteIpAddress} {connection.RemotePort} {connection.LocalIpAddress} {connection.LocalPort}"));
+                return;
+            }
             if (request.Path == "/hold") await held.WaitAsync(context.GetRequiredFeature<IHttpRequestLifetimeFeature>().RequestAborted);
             byte[] read = new byte[1024];
             while (await request.Body.ReadAsync(read) > 0) held.Read();

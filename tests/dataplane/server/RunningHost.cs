@@ -11,10 +11,10 @@ internal sealed class RunningHost : IAsyncDisposable
 {
     private int _applies;
 
-    public RunningHost()
+    public RunningHost(TransportKind transport = TransportKind.Auto)
     {
-        Host = new DataPlaneHost(
-            new DataPlaneOptions(Folder.Root, NullLoggerFactory.Instance, TimeProvider.System), AnsweringApplication.Factory(Held), null);
+        DataPlaneOptions options = new(Folder.Root, NullLoggerFactory.Instance, TimeProvider.System) { Transport = transport };
+        Host = new DataPlaneHost(options, AnsweringApplication.Factory(Held), null);
     }
 
     public TempFolder Folder { get; } = new();
