@@ -1,4 +1,6 @@
+using Gateway.Core.Breaker;
 using Gateway.Core.Pool;
+using Gateway.Core.Retry;
 using Gateway.Core.Router;
 
 namespace Gateway.Bench.Micro.Cases;
@@ -38,6 +40,27 @@ public static class CoreOperations
             yield return ($"Pick.{kind}", 10_000, () => balancer.Pick(default));
             yield return ($"Pick.{kind}.Retry", 10_000, () => balancer.Pick(new PickContext(0b1010)));
         }
+
+        var breaker = new CircuitBreaker(new BreakerSettings(), TimeProvider.System);
+        yield return ("Breaker.Closed", 10_000, () => PassBreaker(breaker, BreakerOutcome.Success));
+        var open = new CircuitBreaker(new BreakerSettings { Open = TimeSpan.FromHours(1) }, TimeProvider.System);
+        for (int i = 0; i < 20; i++) PassBreaker(open, BreakerOutcome.Failure);
+        yield return ("Breaker.Open", 10_000, () => PassBreaker(open, BreakerOutcome.Success));
+
+        var budget = new RetryBudget(new RetryBudgetSettings(), TimeProvider.System.TimestampFrequency);
+        yield return ("RetryBudget.Request", 10_000, () => budget.Request(TimeProvider.System.GetTimestamp()));
+        yield return ("RetryBudget.TryTake", 10_000, () => budget.TryTake(TimeProvider.System.GetTimestamp()));
+        var clients = new ClientBudgets(new RetryBudgetSettings(), TimeProvider.System.TimestampFrequency);
+        yield return ("ClientBudgets.Request", 10_000, () => clients.Request(4711, TimeProvider.System.GetTimestamp()));
+        var latency = new LatencyQuantile(0.95, TimeProvider.System.TimestampFrequency);
+        yield return ("LatencyQuantile.Record", 10_000, () => latency.Record(12_345_678, TimeProvider.System.GetTimestamp()));
+    }
+
+    /// <summary>What a request does with the breaker of its route.</summary>
+    public static void PassBreaker(CircuitBreaker breaker, BreakerOutcome outcome)
+    {
+        long now = TimeProvider.System.GetTimestamp();
+        if (breaker.TryEnter(now, out BreakerPermit permit)) breaker.Leave(permit, outcome, now);
     }
 
     public static BalancerMember[] Members(int count)

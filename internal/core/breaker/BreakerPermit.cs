@@ -1,0 +1,38 @@
+namespace Gateway.Core.Breaker;
+
+/// <summary>What a breaker lets through. The values are those of the metric <c>gateway_breaker_state</c>.</summary>
+public enum BreakerState : byte
+{
+    /// <summary>Everything.</summary>
+    Closed = 0,
+
+    /// <summary>As many requests as there are probes.</summary>
+    HalfOpen = 1,
+
+    /// <summary>Nothing.</summary>
+    Open = 2,
+}
+
+/// <summary>How a request that a breaker let through ended.</summary>
+public enum BreakerOutcome : byte
+{
+    /// <summary>It says nothing about the upstream: the client left, no endpoint was free. A probe's slot is free again.</summary>
+    Abandoned,
+    Success,
+    Failure,
+}
+
+/// <summary>
+/// One request let through. Given back once with <see cref="CircuitBreaker.Leave"/>, whatever became of the request; the default value is
+/// of no breaker, and giving it back does nothing.
+/// </summary>
+public readonly struct BreakerPermit
+{
+    internal BreakerPermit(ulong term) => Term = term;
+
+    /// <summary>The breaker's word when it was given: what has changed since makes it worth nothing.</summary>
+    internal ulong Term { get; }
+
+    /// <summary>It is one of the few that try a half-open breaker's upstream.</summary>
+    public bool IsProbe => Term != 0 && CircuitBreaker.StateOf(Term) != BreakerState.Closed;
+}

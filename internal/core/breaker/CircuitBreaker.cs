@@ -1,0 +1,159 @@
+using System.Runtime.CompilerServices;
+
+namespace Gateway.Core.Breaker;
+
+/// <summary>
+/// Keeps requests from an upstream that fails (Nygard, Release It!): closed, it counts; open, it refuses; half-open, it lets a few probes
+/// through, of which one failure opens it again for twice as long and all successes close it. Thread safe. While it is closed, a request
+/// costs one read and one uncontended count, no lock and no allocation; the lock is for changes of state and for probes.
+/// </summary>
+public sealed class CircuitBreaker
+{
+    private const int StateBits = 2;
+    private const ulong StateMask = (1UL << StateBits) - 1;
+
+    private readonly TimeProvider _time;
+    private readonly Lock _gate = new();
+
+    // The state and how many terms there have been: a permit of another term counts for nothing, however late it comes.
+    private ulong _word = 1UL << StateBits;
+    private RollingWindow _window;
+
+    // Open: when probes may go. Half-open: when probes that have not come back are given up.
+    private long _until;
+    private long _openTicks;
+    private int _freeProbes;
+    private int _successes;
+    private long _opened;
+
+    public CircuitBreaker(BreakerSettings settings, TimeProvider time)
+    {
+        Settings = settings;
+        _time = time;
+        _openTicks = Ticks(settings.Open);
+        _window = new RollingWindow(Ticks(settings.Window));
+    }
+
+    public BreakerSettings Settings { get; }
+
+    /// <summary>An open breaker whose time has passed is open until a request comes to probe it.</summary>
+    public BreakerState State => StateOf(Volatile.Read(ref _word));
+
+    /// <summary>How often it has opened, from closed or from half-open.</summary>
+    public long Opened => Volatile.Read(ref _opened);
+
+    internal static BreakerState StateOf(ulong word) => (BreakerState)(word & StateMask);
+
+    /// <summary>Asks to send a request. True must be followed by one <see cref="Leave"/> with the permit.</summary>
+    /// <param name="now">Timestamp of the time provider.</param>
+    public bool TryEnter(long now, out BreakerPermit permit)
+    {
+        ulong word = Volatile.Read(ref _word);
+        if (StateOf(word) == BreakerState.Closed)
+        {
+            permit = new BreakerPermit(word);
+            return true;
+        }
+        return TryProbe(StateOf(word), now, out permit);
+    }
+
+    /// <summary>Gives a permit back with what became of the request. Returns the state that this brought about; null when it changed nothing.</summary>
+    public BreakerState? Leave(BreakerPermit permit, BreakerOutcome outcome, long now)
+    {
+        ulong term = permit.Term;
+        if (term == 0 || Volatile.Read(ref _word) != term) return null;
+        if (StateOf(term) != BreakerState.Closed) return LeaveProbe(term, outcome, now);
+        if (outcome == BreakerOutcome.Abandoned) return null;
+        RollingWindow window = Volatile.Read(ref _window);
+        window.Add(now, marked: outcome == BreakerOutcome.Failure);
+        // Only a failure can open it: what a success adds makes the share smaller.
+        return outcome == BreakerOutcome.Failure && IsTooMuch(window.Read(now)) ? Trip(term, now) : null;
+    }
+
+    /// <summary>How long until it may let a request through again; zero when it might now.</summary>
+    public TimeSpan RetryAfter(long now)
+    {
+        if (State != BreakerState.Open) return TimeSpan.Zero;
+        long left = Volatile.Read(ref _until) - now;
+        return left <= 0 ? TimeSpan.Zero : _time.GetElapsedTime(0, left);
+    }
+
+    private bool IsTooMuch((long Requests, long Failures) seen) =>
+        seen.Requests >= Settings.MinRequests && seen.Failures * 100 >= seen.Requests * Settings.FailurePercent;
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private bool TryProbe(BreakerState seen, long now, out BreakerPermit permit)
+    {
+        permit = default;
+        // The flood that an open breaker refuses does not queue for the lock. What is read here may be of another state by now: a request
+        // is then refused that might have been the first probe, and the next one is it.
+        if (now < Volatile.Read(ref _until) && (seen == BreakerState.Open || Volatile.Read(ref _freeProbes) == 0)) return false;
+        lock (_gate)
+        {
+            BreakerState state = StateOf(_word);
+            if (state != BreakerState.Closed)
+            {
+                bool due = now >= _until;
+                if (state == BreakerState.Open ? !due : _freeProbes == 0 && !due) return false;
+                // Probes that were sent and never came back must not keep it half-open for ever: after the longest open time others go.
+                if (state == BreakerState.Open || _freeProbes == 0) BeginProbing_NeedsLock();
+                Volatile.Write(ref _freeProbes, _freeProbes - 1);
+                Volatile.Write(ref _until, now + Ticks(Settings.MaxOpen));
+            }
+            permit = new BreakerPermit(_word);
+            return true;
+        }
+    }
+
+    private void BeginProbing_NeedsLock()
+    {
+        _successes = 0;
+        Volatile.Write(ref _freeProbes, Settings.Probes);
+        MoveTo_NeedsLock(BreakerState.HalfOpen);
+    }
+
+    private BreakerState? LeaveProbe(ulong term, BreakerOutcome outcome, long now)
+    {
+        lock (_gate)
+        {
+            if (_word != term) return null;
+            switch (outcome)
+            {
+                case BreakerOutcome.Abandoned:
+                    Volatile.Write(ref _freeProbes, _freeProbes + 1);
+                    return null;
+                case BreakerOutcome.Failure:
+                    _openTicks = Math.Min(_openTicks * 2, Math.Max(Ticks(Settings.MaxOpen), Ticks(Settings.Open)));
+                    Open_NeedsLock(now);
+                    return BreakerState.Open;
+                default:
+                    if (++_successes < Settings.Probes) return null;
+                    _openTicks = Ticks(Settings.Open);
+                    Volatile.Write(ref _window, new RollingWindow(Ticks(Settings.Window)));
+                    MoveTo_NeedsLock(BreakerState.Closed);
+                    return BreakerState.Closed;
+            }
+        }
+    }
+
+    private BreakerState? Trip(ulong term, long now)
+    {
+        lock (_gate)
+        {
+            if (_word != term) return null;
+            Open_NeedsLock(now);
+            return BreakerState.Open;
+        }
+    }
+
+    private void Open_NeedsLock(long now)
+    {
+        Volatile.Write(ref _until, now + _openTicks);
+        Volatile.Write(ref _opened, _opened + 1);
+        MoveTo_NeedsLock(BreakerState.Open);
+    }
+
+    private void MoveTo_NeedsLock(BreakerState state) => Volatile.Write(ref _word, ((_word >> StateBits) + 1) << StateBits | (ulong)state);
+
+    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * _time.TimestampFrequency);
+}

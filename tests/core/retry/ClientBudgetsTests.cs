@@ -1,0 +1,62 @@
+using Gateway.Core.Retry;
+
+namespace Gateway.Core.Tests.Retry;
+
+public sealed class ClientBudgetsTests
+{
+    private const long Second = 1000;
+    private static readonly RetryBudgetSettings Settings = new(20, 1);
+
+    private static int TakeAll(ClientBudgets budgets, ulong key, long now)
+    {
+        int taken = 0;
+        while (taken < 100_000 && budgets.TryTake(key, now)) taken++;
+        return taken;
+    }
+
+    [Fact]
+    public void EachClient_HasItsOwn()
+    {
+        var budgets = new ClientBudgets(Settings, Second);
+        for (int i = 0; i < 100; i++) budgets.Request(7, 5 * Second);
+        for (int i = 0; i < 10; i++) budgets.Request(7 + 1024, 5 * Second);
+        Assert.Equal(20, TakeAll(budgets, 7, 5 * Second));
+        Assert.Equal(10, TakeAll(budgets, 7 + 1024, 5 * Second));
+        Assert.False(budgets.TryTake(7, (16 * Second) - 1));
+        Assert.True(budgets.TryTake(7, 16 * Second));
+    }
+
+    [Fact]
+    public void RequestsOlderThanTheWindow_AllowNothing()
+    {
+        var budgets = new ClientBudgets(Settings, Second);
+        for (int i = 0; i < 1000; i++) budgets.Request(7, 5 * Second);
+        Assert.Equal(10, TakeAll(budgets, 7, 15 * Second));
+    }
+
+    [Fact]
+    public void AFifthClientOfASet_HasNone_UntilOneOfTheFourWasSilentForTheWindow()
+    {
+        var budgets = new ClientBudgets(Settings, Second, clients: 4);
+        for (ulong key = 1; key <= 4; key++) budgets.Request(key, 5 * Second);
+        budgets.Request(5, 5 * Second);
+        Assert.False(budgets.TryTake(5, 5 * Second));
+        for (ulong key = 1; key <= 3; key++) budgets.Request(key, 8 * Second);
+        Assert.False(budgets.TryTake(5, (16 * Second) - 1));
+        Assert.Equal(10, TakeAll(budgets, 5, 16 * Second));
+        Assert.Equal(10, TakeAll(budgets, 1, 16 * Second));
+    }
+
+    [Fact]
+    public void ManyClients_TakeNoMoreMemoryThanTheTable()
+    {
+        var budgets = new ClientBudgets(Settings, Second, clients: 64);
+        for (ulong key = 0; key < 64; key++) budgets.Request(key, 0);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (ulong key = 0; key < 100_000; key++) budgets.Request(key * 0x9E3779B97F4A7C15, (long)key);
+        Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
+    }
+
+    [Fact]
+    public void TheNumberOfClients_IsAPowerOfTwo() => Assert.Throws<ArgumentOutOfRangeException>(static () => new ClientBudgets(Settings, Second, clients: 100));
+}
