@@ -55,20 +55,25 @@ internal sealed class CompiledRule<T> : IComparable<CompiledRule<T>>
 
     /// <summary>Whether method, header and query conditions hold.</summary>
     public bool Holds<TRequest>(ref TRequest request)
+        where TRequest : struct, IRouteRequest, allows ref struct => FailsAt(ref request, out _) == RulePart.None;
+
+    /// <summary>The first condition that does not hold: its kind, and its place among those of that kind.</summary>
+    public RulePart FailsAt<TRequest>(ref TRequest request, out int index)
         where TRequest : struct, IRouteRequest, allows ref struct
     {
-        if (_methods is not null && !MethodHolds(request.Method)) return false;
+        index = 0;
+        if (_methods is not null && !MethodHolds(request.Method)) return RulePart.Method;
         if (_headers is not null)
         {
-            foreach (ValueTest test in _headers)
-                if (!test.HoldsForHeader(ref request)) return false;
+            for (index = 0; index < _headers.Length; index++)
+                if (!_headers[index].HoldsForHeader(ref request)) return RulePart.Header;
         }
         if (_query is not null)
         {
-            foreach (ValueTest test in _query)
-                if (!test.HoldsForQuery(request.RawQuery)) return false;
+            for (index = 0; index < _query.Length; index++)
+                if (!_query[index].HoldsForQuery(request.RawQuery)) return RulePart.Query;
         }
-        return true;
+        return RulePart.None;
     }
 
     private bool MethodHolds(string method)
@@ -85,4 +90,13 @@ internal sealed class CompiledRule<T> : IComparable<CompiledRule<T>>
         for (int i = 0; i < tests.Length; i++) tests[i] = new ValueTest(conditions[i], regexes);
         return tests;
     }
+}
+
+/// <summary>The kinds of conditions that come after host and path.</summary>
+internal enum RulePart : byte
+{
+    None,
+    Method,
+    Header,
+    Query,
 }

@@ -17,7 +17,7 @@ internal sealed class HostGroups<T>
 
     public string Host(int index) => _hosts[index];
 
-    public Span<CompiledRule<T>> Rules(int index) => _rules.AsSpan(index == 0 ? 0 : _ends[index - 1], Size(index));
+    public Memory<CompiledRule<T>> Rules(int index) => _rules.AsMemory(index == 0 ? 0 : _ends[index - 1], Size(index));
 
     public static HostGroups<T> Of(CompiledRule<T>[] rules)
     {

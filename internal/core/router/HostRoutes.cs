@@ -11,16 +11,21 @@ internal sealed class HostRoutes<T>
     private readonly CompiledRule<T>[]? _regexes;
     private readonly RuleList<T>? _anyPath;
 
-    private HostRoutes(PathNode<T>? paths, CompiledRule<T>[]? regexes, RuleList<T>? anyPath)
+    private HostRoutes(ReadOnlyMemory<CompiledRule<T>> all, PathNode<T>? paths, CompiledRule<T>[]? regexes, RuleList<T>? anyPath)
     {
+        All = all;
         _paths = paths;
         _regexes = regexes;
         _anyPath = anyPath;
     }
 
-    /// <summary>Sorts <paramref name="rules"/> in place.</summary>
-    public static HostRoutes<T> Build(Span<CompiledRule<T>> rules, PathTreeBuilder<T> builder)
+    /// <summary>Its rules: by path, then regular expressions, then those without path condition.</summary>
+    public ReadOnlyMemory<CompiledRule<T>> All { get; }
+
+    /// <summary>Sorts <paramref name="all"/> in place, and keeps it.</summary>
+    public static HostRoutes<T> Build(Memory<CompiledRule<T>> all, PathTreeBuilder<T> builder)
     {
+        Span<CompiledRule<T>> rules = all.Span;
         rules.Sort(static (a, b) =>
         {
             int result = Group(a).CompareTo(Group(b));
@@ -37,6 +42,7 @@ internal sealed class HostRoutes<T>
         int regexes = paths;
         while (regexes < rules.Length && Group(rules[regexes]) == 1) regexes++;
         return new HostRoutes<T>(
+            all,
             builder.Build(rules[..paths]),
             regexes == paths ? null : rules[paths..regexes].ToArray(),
             regexes == rules.Length ? null : new RuleList<T>(rules[regexes..]));
@@ -63,6 +69,22 @@ internal sealed class HostRoutes<T>
             }
         }
         return _anyPath?.First(ref request);
+    }
+
+    /// <summary>Adds the rules that <see cref="Find"/> asks for this path, in its order, all to the last; regular expressions whether they match or not.</summary>
+    public void AskedFor(ReadOnlySpan<char> path, List<CompiledRule<T>> to)
+    {
+        if (path.Length != 0)
+        {
+            if (_paths is not null)
+            {
+                PathNode<T>? prefix = PathNode<T>.Walk(_paths, path, out PathNode<T>? exact);
+                exact?.Exact!.AddTo(to);
+                for (; prefix is not null; prefix = prefix.ShorterPrefix) prefix.Prefix!.AddTo(to);
+            }
+            if (_regexes is not null) to.AddRange(_regexes);
+        }
+        _anyPath?.AddTo(to);
     }
 
     private static int Group(CompiledRule<T> rule) => rule.Rule.PathKind switch

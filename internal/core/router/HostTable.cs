@@ -20,9 +20,9 @@ internal sealed class HostTable<T>
         {
             string host = groups.Host(i);
             HostRoutes<T> routes = HostRoutes<T>.Build(groups.Rules(i), builder);
-            shadows.Add(groups.Rules(i));
+            shadows.Add(groups.Rules(i).Span);
             if (host == HostGroups<T>.AnyHost) table._any = routes;
-            else if (host.StartsWith("*.", StringComparison.Ordinal)) table._wildcards.Add(host.AsSpan(2)).Routes = routes;
+            else if (host.StartsWith("*.", StringComparison.Ordinal)) table._wildcards.Add(host.AsSpan(2)).Set(host, routes);
             else exact.Add(host, routes);
         }
         table._wildcards.Link();
@@ -36,5 +36,15 @@ internal sealed class HostTable<T>
         for (WildcardNode<T>? node = _wildcards.Longest(host); node is not null; node = node.Shorter)
             if (node.Routes!.Find(path, ref request) is { } byWildcard) return byWildcard;
         return _any?.Find(path, ref request);
+    }
+
+    /// <summary>The routes that <see cref="Find"/> goes through for the host, nearest first, each with the host as rules write it.</summary>
+    public List<(string Host, HostRoutes<T> Routes)> Levels(ReadOnlySpan<char> host)
+    {
+        var levels = new List<(string, HostRoutes<T>)>();
+        if (_exact.TryGetValue(host, out string? name, out HostRoutes<T>? routes)) levels.Add((name, routes));
+        for (WildcardNode<T>? node = _wildcards.Longest(host); node is not null; node = node.Shorter) levels.Add((node.Host!, node.Routes!));
+        if (_any is not null) levels.Add((HostGroups<T>.AnyHost, _any));
+        return levels;
     }
 }

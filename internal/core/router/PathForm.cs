@@ -76,6 +76,14 @@ internal static class PathForm
         return new string(buffer, 0, Strict(path, buffer, out _));
     }
 
+    /// <summary>The strict form of a request's path as a text.</summary>
+    public static string OfRequest(ReadOnlySpan<char> raw)
+    {
+        if (IsPlain(raw)) return raw.ToString();
+        char[] buffer = new char[raw.Length];
+        return new string(buffer, 0, Strict(raw, buffer, out _));
+    }
+
     public static string LaxOfRule(string strict)
     {
         if (IsPlain(strict)) return strict;

@@ -25,10 +25,12 @@ public sealed class RouteTable<T>
 {
     private const int OnStack = 512;
 
+    private readonly CompiledRule<T>[] _rules;
     private readonly HostTable<T> _hosts;
 
-    private RouteTable(HostTable<T> hosts, IReadOnlyList<ShadowedRoute> shadowed)
+    private RouteTable(CompiledRule<T>[] rules, HostTable<T> hosts, IReadOnlyList<ShadowedRoute> shadowed)
     {
+        _rules = rules;
         _hosts = hosts;
         Shadowed = shadowed;
     }
@@ -44,7 +46,7 @@ public sealed class RouteTable<T>
         for (int i = 0; i < compiled.Length; i++) compiled[i] = new CompiledRule<T>(rules[i], i, regexes);
         var shadows = new ShadowFinder<T>();
         HostTable<T> hosts = HostTable<T>.Build(compiled, shadows);
-        return new RouteTable<T>(hosts, shadows.Result());
+        return new RouteTable<T>(compiled, hosts, shadows.Result());
     }
 
     /// <summary>The target of the rule that the request matches; null for none.</summary>
@@ -54,6 +56,31 @@ public sealed class RouteTable<T>
     /// <param name="request">The request.</param>
     /// <param name="twoReadings">Nothing matched, because the path can be read in two ways that choose different rules.</param>
     public T? Match<TRequest>(in TRequest request, out bool twoReadings)
+        where TRequest : struct, IRouteRequest, allows ref struct => Find(in request, out twoReadings)?.Rule.Target;
+
+    /// <summary>The target of the rule that the request matches, as <see cref="Match{TRequest}(in TRequest)"/> chooses it, and why. For people: it looks at every rule.</summary>
+    /// <param name="limit">The most candidates to name.</param>
+    public (T? Target, RouteExplanation Explanation) Explain<TRequest>(in TRequest request, int limit)
+        where TRequest : struct, IRouteRequest, allows ref struct
+    {
+        ref TRequest r = ref Unsafe.AsRef(in request);
+        CompiledRule<T>? winner = Find(in request, out bool twoReadings);
+        ReadOnlySpan<char> raw = r.RawPath;
+        bool isPath = raw.Length != 0 && raw[0] == '/';
+        string path = isPath ? PathForm.OfRequest(raw) : "";
+        string lax = isPath ? PathForm.LaxOfRule(raw.ToString()) : "";
+        CompiledRule<T>? refused = twoReadings ? _hosts.Find(HostName.OfRequest(r.Host), path, ref r) : null;
+        return (winner?.Rule.Target, new RouteExplanation
+        {
+            Path = path,
+            OtherReading = lax == path ? null : lax,
+            TwoReadings = twoReadings,
+            Candidates = new RouteExplainer<T>(_rules, _hosts, limit).Explain(winner, refused, path, ref r),
+            Routes = _rules.Length,
+        });
+    }
+
+    private CompiledRule<T>? Find<TRequest>(in TRequest request, out bool twoReadings)
         where TRequest : struct, IRouteRequest, allows ref struct
     {
         twoReadings = false;
@@ -61,9 +88,9 @@ public sealed class RouteTable<T>
         ref TRequest r = ref Unsafe.AsRef(in request);
         ReadOnlySpan<char> host = HostName.OfRequest(r.Host);
         ReadOnlySpan<char> path = r.RawPath;
-        if (path.Length == 0 || path[0] != '/') return _hosts.Find(host, default, ref r)?.Rule.Target;
-        if (PathForm.IsPlain(path)) return _hosts.Find(host, path, ref r)?.Rule.Target;
-        return FindByForms(host, path, ref r, out twoReadings)?.Rule.Target;
+        if (path.Length == 0 || path[0] != '/') return _hosts.Find(host, default, ref r);
+        if (PathForm.IsPlain(path)) return _hosts.Find(host, path, ref r);
+        return FindByForms(host, path, ref r, out twoReadings);
     }
 
     private CompiledRule<T>? FindByForms<TRequest>(scoped ReadOnlySpan<char> host, scoped ReadOnlySpan<char> raw, ref TRequest request, out bool twoReadings)

@@ -49,6 +49,16 @@ internal sealed class RuleList<T>
         return first;
     }
 
+    /// <summary>Adds all of them in the order in which they are asked.</summary>
+    public void AddTo(List<CompiledRule<T>> to)
+    {
+        int from = to.Count;
+        to.AddRange(_rules);
+        if (_byValue is null) return;
+        foreach (CompiledRule<T>[] rules in _byValue.Values) to.AddRange(rules);
+        to.Sort(from, to.Count - from, null);
+    }
+
     private static CompiledRule<T>? FirstOf<TRequest>(CompiledRule<T>[] rules, ref TRequest request)
         where TRequest : struct, IRouteRequest, allows ref struct
     {

@@ -14,10 +14,15 @@ internal sealed class WildcardNode<T>
     private string? _onlyLabel;
     private WildcardNode<T>? _onlyChild;
 
-    public HostRoutes<T>? Routes { get; set; }
+    public HostRoutes<T>? Routes { get; private set; }
+
+    /// <summary>The wildcard as rules write it; null where there are no routes.</summary>
+    public string? Host { get; private set; }
 
     /// <summary>The nearest node above that has routes: the next shorter wildcard.</summary>
     public WildcardNode<T>? Shorter { get; private set; }
+
+    public void Set(string host, HostRoutes<T> routes) => (Host, Routes) = (host, routes);
 
     public WildcardNode<T> Add(ReadOnlySpan<char> suffix)
     {
