@@ -13,12 +13,13 @@ internal static class PoolsCommand
         {
             PoolList list = await session.Client.GetPoolsAsync(cancellationToken);
             if (session.Output.Json(list, ClientJson.Default.PoolList)) return;
-            session.Output.Table(
-                ["POOL", "?PROTOCOL", "?BALANCING", "ENDPOINT", "?#WEIGHT", "STATE", "#IN FLIGHT", "#ATTEMPTS", "#FAILURES", "#CONNECTIONS"],
-                list.Pools.SelectMany(Rows));
+            Print(session.Output, list.Pools);
         });
         return command;
     }
+
+    public static void Print(Output output, IEnumerable<Pool> pools) => output.Table(
+        ["POOL", "?PROTOCOL", "?BALANCING", "ENDPOINT", "?#WEIGHT", "STATE", "#IN FLIGHT", "#ATTEMPTS", "#FAILURES", "#CONNECTIONS"], pools.SelectMany(Rows));
 
     private static IEnumerable<string[]> Rows(Pool pool)
     {

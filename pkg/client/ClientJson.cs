@@ -14,6 +14,8 @@ namespace Gateway.Client;
 [JsonSerializable(typeof(PoolList))]
 [JsonSerializable(typeof(RouteList))]
 [JsonSerializable(typeof(AuditLog))]
+[JsonSerializable(typeof(ExplainRequest))]
+[JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(Readiness))]
 [JsonSerializable(typeof(Problem))]
 public sealed partial class ClientJson : JsonSerializerContext;

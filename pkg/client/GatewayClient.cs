@@ -54,6 +54,13 @@ public sealed class GatewayClient : IDisposable
         return SendAsync(WithDocument("/admin/rollback", body, DocumentFormat.Json), ClientJson.Default.RollbackResult, cancellationToken);
     }
 
+    /// <summary>
+    /// Says what becomes of a request, and why, changing nothing. Errors: 400 for a URL that is none or a candidate document with errors, 404
+    /// for a version or time that nothing is stored for.
+    /// </summary>
+    public Task<Explanation> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken = default) =>
+        SendAsync(WithDocument("/admin/explain", JsonSerializer.SerializeToUtf8Bytes(request, ClientJson.Default.ExplainRequest), DocumentFormat.Json), ClientJson.Default.Explanation, cancellationToken);
+
     /// <summary>What is live.</summary>
     public Task<Snapshot> GetSnapshotAsync(CancellationToken cancellationToken = default) =>
         SendAsync(Get("/admin/snapshot"), ClientJson.Default.Snapshot, cancellationToken);

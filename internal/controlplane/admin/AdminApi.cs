@@ -31,6 +31,7 @@ public sealed partial class AdminApi
         StoredConfigurations stored = new(queue, store);
         ConfigEndpoints config = new(queue, stored);
         ViewEndpoints views = new(host, queue, stored, audit);
+        ExplainEndpoint explain = new(host, queue, stored);
         _probes = new ProbeEndpoints(readiness, host.Metrics);
         _token = token;
         _audit = audit;
@@ -42,6 +43,7 @@ public sealed partial class AdminApi
         {
             ["/admin/config"] = [new("GET", config.GetAsync), new("POST", config.ApplyAsync)],
             ["/admin/validate"] = [new("POST", config.ValidateAsync)],
+            ["/admin/explain"] = [new("POST", explain.HandleAsync)],
             ["/admin/rollback"] = [new("POST", config.RollbackAsync)],
             ["/admin/snapshot"] = [new("GET", views.SnapshotAsync)],
             ["/admin/history"] = [new("GET", views.HistoryAsync)],

@@ -64,18 +64,7 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
         {
             writer.WriteStartObject();
             writer.WriteStartArray("pools");
-            foreach (PoolStatus pool in pools)
-            {
-                writer.WriteStartObject();
-                writer.WriteString("name", pool.Name);
-                writer.WriteString("protocol", pool.Protocol);
-                writer.WriteString("loadBalancing", pool.LoadBalancing);
-                writer.WriteBoolean("panic", pool.Panic);
-                writer.WriteStartArray("endpoints");
-                foreach (EndpointStatus endpoint in pool.Endpoints) WriteEndpoint(writer, endpoint);
-                writer.WriteEndArray();
-                writer.WriteEndObject();
-            }
+            foreach (PoolStatus pool in pools) PoolView.Write(writer, pool);
             writer.WriteEndArray();
             writer.WriteEndObject();
         });
@@ -120,21 +109,6 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
         writer.WriteStartObject();
         JournalLine.WriteMembers(writer, record);
         writer.WriteBoolean("live", live);
-        writer.WriteEndObject();
-    }
-
-    private static void WriteEndpoint(Utf8JsonWriter writer, EndpointStatus endpoint)
-    {
-        writer.WriteStartObject();
-        writer.WriteString("address", endpoint.Address);
-        writer.WriteNumber("weight", endpoint.Weight);
-        writer.WriteBoolean("healthy", endpoint.Healthy);
-        writer.WriteNumber("inFlight", endpoint.InFlight);
-        writer.WriteNumber("attempts", endpoint.Attempts);
-        writer.WriteNumber("failures", endpoint.Failures);
-        writer.WriteNumber("connections", endpoint.Connections);
-        writer.WriteBoolean("used", endpoint.Used);
-        if (endpoint.Reason is not null) writer.WriteString("reason", endpoint.Reason);
         writer.WriteEndObject();
     }
 

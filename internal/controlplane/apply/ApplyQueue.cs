@@ -76,12 +76,18 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     /// <summary>Every step but the publish. Does not wait for applies, and holds none up; one validation at a time, as each may need much memory.</summary>
     public async Task<ApplyResult> ValidateAsync(ConfigDocument document, CancellationToken cancellationToken)
     {
+        long start = _time.GetTimestamp();
+        Candidate candidate = await CompileAsync(document, cancellationToken);
+        return Result(candidate.IsBroken ? ApplyOutcome.Rejected : ApplyOutcome.Valid, candidate, start);
+    }
+
+    /// <summary>A snapshot to look at, never to publish; or why there is none. Waits as <see cref="ValidateAsync"/> does.</summary>
+    internal async Task<Candidate> CompileAsync(ConfigDocument document, CancellationToken cancellationToken)
+    {
         await _validating.WaitAsync(cancellationToken);
         try
         {
-            long start = _time.GetTimestamp();
-            Candidate candidate = await OnAThreadOfItsOwn(document, () => _steps.Compile(_steps.Read(document), "admin"));
-            return Result(candidate.IsBroken ? ApplyOutcome.Rejected : ApplyOutcome.Valid, candidate, start);
+            return await OnAThreadOfItsOwn(document, () => _steps.Compile(_steps.Read(document), "admin"));
         }
         finally
         {

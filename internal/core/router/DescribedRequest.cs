@@ -5,13 +5,16 @@ namespace Gateway.Core.Router;
 /// normalization. Immutable, thread safe.
 /// </summary>
 /// <param name="method">As on the request line.</param>
+/// <param name="scheme"><c>http</c> or <c>https</c>: whether it comes over TLS.</param>
 /// <param name="host">With its port if it has one.</param>
 /// <param name="rawPath">Starts with a slash, percent-encoded.</param>
 /// <param name="rawQuery">Without its question mark; empty for none.</param>
 /// <param name="headers">Names and values, in order; a name may come again. Host need not be among them.</param>
-public readonly struct DescribedRequest(string method, string host, string rawPath, string rawQuery, IReadOnlyList<KeyValuePair<string, string>> headers) : IRouteRequest
+public readonly struct DescribedRequest(
+    string method, string scheme, string host, string rawPath, string rawQuery, IReadOnlyList<KeyValuePair<string, string>> headers) : IRouteRequest
 {
     public string Method => method;
+    public string Scheme => scheme;
     public string HostText => host;
     public string PathText => rawPath;
     public string QueryText => rawQuery;
@@ -36,6 +39,16 @@ public readonly struct DescribedRequest(string method, string host, string rawPa
         return isHost && index == 0 && host.Length != 0 ? host : null;
     }
 
+    /// <summary>The port in the host, or the scheme's.</summary>
+    public int Port
+    {
+        get
+        {
+            int colon = host.LastIndexOf(':');
+            return colon > host.LastIndexOf(']') && int.TryParse(host.AsSpan(colon + 1), out int port) ? port : scheme == "https" ? 443 : 80;
+        }
+    }
+
     /// <summary>
     /// Reads <c>https://host:port/path?query</c>, or <c>/path?query</c> with the host in a Host header. The path is kept byte for byte. A
     /// Host header wins over the authority.
@@ -44,18 +57,19 @@ public readonly struct DescribedRequest(string method, string host, string rawPa
     public static DescribedRequest? Parse(string method, string url, IReadOnlyList<KeyValuePair<string, string>> headers, out string problem)
     {
         problem = "";
-        string authority = "", target = url;
+        string scheme = "http", authority = "", target = url;
         if (!url.StartsWith('/'))
         {
-            int scheme = url.IndexOf("://", StringComparison.Ordinal);
-            if (scheme < 0 || url[..scheme].ToLowerInvariant() is not ("http" or "https"))
+            int separator = url.IndexOf("://", StringComparison.Ordinal);
+            scheme = separator < 0 ? "" : url[..separator].ToLowerInvariant();
+            if (scheme is not ("http" or "https"))
             {
                 problem = $"\"{url}\" is no URL; write it as https://host/path or, with a Host header, as /path";
                 return null;
             }
-            int end = url.AsSpan(scheme + 3).IndexOfAny('/', '?', '#');
-            authority = end < 0 ? url[(scheme + 3)..] : url.Substring(scheme + 3, end);
-            target = end < 0 ? "/" : url[(scheme + 3 + end)..];
+            int end = url.AsSpan(separator + 3).IndexOfAny('/', '?', '#');
+            authority = end < 0 ? url[(separator + 3)..] : url.Substring(separator + 3, end);
+            target = end < 0 ? "/" : url[(separator + 3 + end)..];
             if (target[0] == '?') target = "/" + target;
         }
         if (method.Length == 0) problem = "the method is empty";
@@ -66,6 +80,6 @@ public readonly struct DescribedRequest(string method, string host, string rawPa
         foreach (KeyValuePair<string, string> header in headers)
             if (header.Key.Equals("Host", StringComparison.OrdinalIgnoreCase)) authority = header.Value;
         int query = target.IndexOf('?');
-        return new DescribedRequest(method, authority, query < 0 ? target : target[..query], query < 0 ? "" : target[(query + 1)..], headers);
+        return new DescribedRequest(method, scheme, authority, query < 0 ? target : target[..query], query < 0 ? "" : target[(query + 1)..], headers);
     }
 }

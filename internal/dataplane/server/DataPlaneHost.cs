@@ -151,6 +151,10 @@ public sealed class DataPlaneHost : IAsyncDisposable
         return statuses;
     }
 
+    /// <summary>What a snapshot (the live one, or a candidate that was only compiled) would do with a request, and why. Changes nothing.</summary>
+    /// <param name="problem">Why there is no answer, for a person.</param>
+    public Explanation? Explain(GatewaySnapshot snapshot, ExplainQuery query, out string problem) => Explainer.Explain(snapshot, Listeners(), query, out problem);
+
     /// <summary>Opens the access log's file anew, for a rotation that is not noticed by itself.</summary>
     public void ReopenAccessLog() => _accessLog.Reopen();
 

@@ -8,15 +8,16 @@ internal static class PoolStatuses
     public static IReadOnlyList<PoolStatus> Of(GatewaySnapshot snapshot)
     {
         PoolStatus[] statuses = new PoolStatus[snapshot.Pools.Length];
-        for (int i = 0; i < statuses.Length; i++)
-        {
-            PoolModel pool = snapshot.Pools[i];
-            EndpointSet set = pool.Current;
-            EndpointStatus[] endpoints = new EndpointStatus[set.Endpoints.Length];
-            for (int e = 0; e < endpoints.Length; e++) endpoints[e] = Of(set.Endpoints[e], set.Standings[e]);
-            statuses[i] = new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Kind.ToString()), endpoints) { Panic = set.IsPanic };
-        }
+        for (int i = 0; i < statuses.Length; i++) statuses[i] = Of(snapshot.Pools[i]);
         return statuses;
+    }
+
+    public static PoolStatus Of(PoolModel pool)
+    {
+        EndpointSet set = pool.Current;
+        EndpointStatus[] endpoints = new EndpointStatus[set.Endpoints.Length];
+        for (int e = 0; e < endpoints.Length; e++) endpoints[e] = Of(set.Endpoints[e], set.Standings[e]);
+        return new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Kind.ToString()), endpoints) { Panic = set.IsPanic };
     }
 
     private static EndpointStatus Of(EndpointModel endpoint, EndpointStanding standing) => new(

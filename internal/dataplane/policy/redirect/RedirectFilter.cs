@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gateway.Config;
+using Gateway.Core.Router;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Policy.Redirect;
@@ -19,21 +20,25 @@ internal sealed class RedirectFilter(RedirectConfig config) : IRequestFilter
     {
         IDownstream client = context.Downstream;
         client.StatusCode = _status;
-        client.ResponseHeaders.Location = Location(context);
+        client.ResponseHeaders.Location = Location(client.Scheme, context.Host, context.RawPathAndQuery, context.RawPathLength);
         client.ResponseHeaders.ContentLength = 0;
         await client.StartResponseAsync();
         return true;
     }
 
-    private string Location(RequestContext context)
+    public FilterEffect Explain(in DescribedRequest request)
     {
-        string requested = context.Host;
+        string location = Location(request.Scheme, request.HostText, request.Target, request.PathText.Length);
+        return new FilterEffect("redirect", $"answers {_status} with Location: {location}") { Status = _status, Headers = [new("Location", location)] };
+    }
+
+    private string Location(string scheme, string requested, string target, int pathLength)
+    {
         int colon = requested.LastIndexOf(':');
         if (colon >= 0 && requested.IndexOf(']', colon) >= 0) colon = -1;
         string host = _host ?? (colon < 0 ? requested : requested[..colon]);
         string? port = _port ?? (_keepPort && colon >= 0 ? requested[colon..] : null);
-        string target = context.RawPathAndQuery;
-        if (_path is not null) target = string.Concat(_path, target.AsSpan(context.RawPathLength));
-        return $"{_scheme ?? context.Downstream.Scheme}://{host}{port}{target}";
+        if (_path is not null) target = string.Concat(_path, target.AsSpan(pathLength));
+        return $"{_scheme ?? scheme}://{host}{port}{target}";
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using Gateway.Config;
+using Gateway.Core.Router;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Policy.Respond;
@@ -24,4 +25,10 @@ internal sealed class RespondFilter(RespondConfig config) : IRequestFilter
         }
         return true;
     }
+
+    public FilterEffect Explain(in DescribedRequest request) => new("respond", $"answers {_status} with a fixed body of {_body.Length} bytes")
+    {
+        Status = _status,
+        Headers = _body.Length == 0 ? [] : [new("Content-Type", _contentType)],
+    };
 }

@@ -1,0 +1,55 @@
+using System.Net;
+using Gateway.Core.Router;
+
+namespace Gateway.DataPlane.Server;
+
+/// <summary>What to explain.</summary>
+public sealed record ExplainQuery(DescribedRequest Request)
+{
+    /// <summary>The listener it comes in on; null for the one whose port and TLS fit the URL best.</summary>
+    public string? Listener { get; init; }
+
+    /// <summary>The address it comes from; null for one that nothing is known of.</summary>
+    public IPAddress? ClientIp { get; init; }
+
+    /// <summary>The most routes to name that were not chosen.</summary>
+    public int Candidates { get; init; } = 50;
+}
+
+/// <summary>What a snapshot would do with a request, and why.</summary>
+/// <param name="Version">The snapshot's.</param>
+/// <param name="Listener">The listener that takes the request.</param>
+/// <param name="ListenerReason">Why this one, for a person.</param>
+/// <param name="Choice">Why the route is the one it is.</param>
+public sealed record Explanation(string Version, string Listener, string ListenerReason, RouteExplanation Choice)
+{
+    /// <summary>Null when none matches; then <see cref="Category"/> says what the client gets.</summary>
+    public string? Route { get; init; }
+
+    /// <summary>The category of the gateway's own error; null without one.</summary>
+    public string? Category { get; init; }
+
+    /// <summary>The status that the gateway answers by itself; null when the request is forwarded.</summary>
+    public int? Status { get; init; }
+
+    /// <summary>Header fields of that answer.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    /// <summary>The filters that the request passes, in order, to the one that answers it.</summary>
+    public IReadOnlyList<ExplainedFilter> Filters { get; init; } = [];
+
+    /// <summary>Where it is forwarded to, with every endpoint as it is now; null when it is not.</summary>
+    public PoolStatus? Pool { get; init; }
+
+    public ExplainedLimits? Limits { get; init; }
+
+    /// <summary>Whether the listener believes the forwarding headers of the client's address; null when no address was given.</summary>
+    public bool? ClientIsTrustedProxy { get; init; }
+}
+
+/// <param name="Effect">What it does with the request, for a person.</param>
+public sealed record ExplainedFilter(string Name, string Effect);
+
+/// <summary>Limits in bytes and counts, 0 for none; times, null for none.</summary>
+public sealed record ExplainedLimits(
+    int UrlBytes, int HeaderCount, int HeaderBytes, long BodyBytes, TimeSpan? RequestTimeout, TimeSpan? AttemptTimeout, TimeSpan? IdleTimeout);
