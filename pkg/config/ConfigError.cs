@@ -34,6 +34,9 @@ public static class ConfigErrorCodes
     public const string TooMany = "too_many";
     public const string BindFailed = "bind_failed";
 
+    /// <summary>A case under <c>expect</c> does not hold.</summary>
+    public const string ExpectFailed = "expect_failed";
+
     /// <summary>Warning: no request can reach the route.</summary>
     public const string ShadowedRoute = "shadowed_route";
 

@@ -29,7 +29,7 @@ public sealed partial class ApplyQueue
         // Before If-Match, as RFC 9110 section 13.1.1 allows: a client that repeats an apply whose answer it lost is told that it holds.
         if (same is not null && candidate.Version == same.Version) return Noted(ApplyOutcome.Unchanged, candidate, request, start);
         if (request.IfMatch is { } wanted && !(live is not null && (wanted.Count == 0 || wanted.Contains(live.Version)))) return Noted(ApplyOutcome.Stale, candidate, request, start);
-        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.Compile(candidate, origin.Source));
+        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.CompileAndCheck(candidate, origin.Source));
         if (candidate.IsBroken) return Rejected(candidate, request, start);
         if (request.DryRun) return Result(ApplyOutcome.Valid, candidate, start);
         if (!await PressureEasesAsync()) return Noted(ApplyOutcome.Pressure, candidate, request, start);

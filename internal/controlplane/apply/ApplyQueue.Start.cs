@@ -20,7 +20,7 @@ public sealed partial class ApplyQueue
         FileDigest = file?.Digest;
         Candidate candidate = file is null
             ? new Candidate(new ConfigDocument(default, DocumentFormat.Json)) { Errors = [fileError!] }
-            : _steps.Compile(_steps.Read(file), origin.Source);
+            : _steps.CompileAndCheck(_steps.Read(file), origin.Source);
         if (!candidate.IsBroken)
         {
             if (last is { Source: "admin" or "rollback" } && last.FileDigest == file!.Digest && last.Version != candidate.Version

@@ -77,17 +77,19 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     public async Task<ApplyResult> ValidateAsync(ConfigDocument document, CancellationToken cancellationToken)
     {
         long start = _time.GetTimestamp();
-        Candidate candidate = await CompileAsync(document, cancellationToken);
+        Candidate candidate = await AloneAsync(document, _steps.CompileAndCheck, cancellationToken);
         return Result(candidate.IsBroken ? ApplyOutcome.Rejected : ApplyOutcome.Valid, candidate, start);
     }
 
     /// <summary>A snapshot to look at, never to publish; or why there is none. Waits as <see cref="ValidateAsync"/> does.</summary>
-    internal async Task<Candidate> CompileAsync(ConfigDocument document, CancellationToken cancellationToken)
+    internal Task<Candidate> CompileAsync(ConfigDocument document, CancellationToken cancellationToken) => AloneAsync(document, _steps.Compile, cancellationToken);
+
+    private async Task<Candidate> AloneAsync(ConfigDocument document, Func<Candidate, string, Candidate> step, CancellationToken cancellationToken)
     {
         await _validating.WaitAsync(cancellationToken);
         try
         {
-            return await OnAThreadOfItsOwn(document, () => _steps.Compile(_steps.Read(document), "admin"));
+            return await OnAThreadOfItsOwn(document, () => step(_steps.Read(document), "admin"));
         }
         finally
         {

@@ -34,7 +34,14 @@ internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
         return new Candidate(document) { Config = reading.Config, Version = reading.Version, Errors = reading.Errors, Warnings = reading.Warnings };
     }
 
-    /// <summary>Adds the snapshot, or the errors that only the compiler sees.</summary>
+    /// <summary>All that a candidate must pass to become live by an apply: the compile, then what the document itself expects of it.</summary>
+    public Candidate CompileAndCheck(Candidate candidate, string source)
+    {
+        candidate = Compile(candidate, source);
+        return candidate.IsBroken ? candidate : candidate with { Errors = host.CheckExpectations(candidate.Snapshot!) };
+    }
+
+    /// <summary>Adds the snapshot, or the errors that only the compiler sees. Enough for what was live before: going back to it needs no gate.</summary>
     public Candidate Compile(Candidate candidate, string source)
     {
         if (candidate.IsBroken) return candidate;
@@ -57,7 +64,7 @@ public static class DocumentCheck
     public static Checked Run(ConfigDocument document, DocumentReader reader, DataPlaneHost host)
     {
         CandidateSteps steps = new(reader, host);
-        Candidate candidate = steps.Compile(steps.Read(document), "file");
+        Candidate candidate = steps.CompileAndCheck(steps.Read(document), "file");
         return new Checked(candidate.Version, candidate.Errors, candidate.Warnings);
     }
 }

@@ -155,6 +155,9 @@ public sealed class DataPlaneHost : IAsyncDisposable
     /// <param name="problem">Why there is no answer, for a person.</param>
     public Explanation? Explain(GatewaySnapshot snapshot, ExplainQuery query, out string problem) => Explainer.Explain(snapshot, Listeners(), query, out problem);
 
+    /// <summary>The cases under <c>expect</c> that a candidate does not meet; empty when it meets all. Changes nothing.</summary>
+    public IReadOnlyList<ConfigError> CheckExpectations(GatewaySnapshot candidate) => Expectations.Check(candidate, Listeners());
+
     /// <summary>Opens the access log's file anew, for a rotation that is not noticed by itself.</summary>
     public void ReopenAccessLog() => _accessLog.Reopen();
 

@@ -16,6 +16,7 @@ internal static class RouteRules
             match.Validate(route.Match);
             Action(route, references, findings);
             Timeouts(route.Timeouts, findings);
+            ExpectRules.Validate(route.Expect, findings);
             findings.Path.Pop();
         }
         findings.Path.Pop();
