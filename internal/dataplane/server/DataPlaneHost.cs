@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using Gateway.Config;
 using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
@@ -67,10 +69,11 @@ public sealed class DataPlaneHost : IAsyncDisposable
         KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));
         ServerParts parts = new(listener => application(listener, _store, _inFlight), kestrel, ConnectionBudget.OfProcess(), options.Time, _logger);
         _draining = new DrainingServers(options.Time, _logger);
-        transport ??= _loops ?? (IConnectionListenerFactory)new SocketTransportFactory(Microsoft.Extensions.Options.Options.Create(new SocketTransportOptions { Backlog = Backlog }), options.Loggers);
+        transport ??= _loops ?? (IConnectionListenerFactory)new SocketTransportFactory(Options.Create(SocketOptions()), options.Loggers);
         _listeners = new ListenerSet(parts, transport, _draining);
         _upkeep = new Upkeep(_store, _registry, Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Tls"));
         ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
+        if (_loops is not null) ServerMetrics.RegisterLoops(Metrics, _loops.Watchdog);
     }
 
     /// <summary>The snapshot that new requests get; null before the first publish.</summary>
@@ -175,6 +178,18 @@ public sealed class DataPlaneHost : IAsyncDisposable
         await StopAsync(TimeSpan.Zero);
         _applying.Dispose();
     }
+
+    // What is accepted inherits the option, as it does on the loops.
+    private static SocketTransportOptions SocketOptions() => new()
+    {
+        Backlog = Backlog,
+        CreateBoundListenSocket = static endPoint =>
+        {
+            Socket socket = SocketTransportOptions.CreateDefaultBoundListenSocket(endPoint);
+            if (endPoint is IPEndPoint) socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            return socket;
+        },
+    };
 
     // Nothing here can fail in a way that the caller could mend: what can has been done in the plan.
     private async Task SwitchAsync(GatewaySnapshot candidate, ListenerPlan plan)

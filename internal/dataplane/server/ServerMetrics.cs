@@ -2,6 +2,7 @@ using Gateway.Config;
 using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Server;
 
@@ -55,4 +56,10 @@ internal static class ServerMetrics
         readings.Add(active, pool.Name, "active");
         readings.Add(open - active, pool.Name, "idle");
     }
+
+    public static void RegisterLoops(GatewayMetrics metrics, LoopWatchdog watchdog) => metrics.ObserveCounter(
+        "event_loop_stalls_total", "Times that an event loop did not turn for 50 ms, so that all its connections waited.", ["loop"], readings =>
+        {
+            foreach ((string loop, long stalls) in watchdog.Stalls()) readings.Add(stalls, loop);
+        });
 }

@@ -182,6 +182,16 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         _onReleased?.Invoke(this);
     }
 
+    // The reader tells what happened; whoever watches the connection, that it has ended; the peer sees a reset.
+    private void Lost(Exception? fault)
+    {
+        OnPeerGone();
+        _reader.End(fault is null
+            ? new ConnectionAbortedException("The event loop has ended.")
+            : new ConnectionAbortedException("The connection failed inside the gateway.", fault));
+        Release(reset: true);
+    }
+
     private sealed class ActiveEvents(EpollConnection connection) : SocketEvents
     {
         public override void OnEvents(uint events)
@@ -195,6 +205,8 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
             if ((events & gone) != 0) connection.OnPeerGone();
             else if (connection.NothingBeforeEnd()) connection.OnPeerGone();
         }
+
+        public override void OnLost(Exception? fault) => connection.Lost(fault);
     }
 
     /// <summary>Nothing that the peer sent is unread, and nothing more will come.</summary>
@@ -230,6 +242,8 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         {
             if (nowMilliseconds >= deadline) connection.Release(reset: true);
         }
+
+        public override void OnLost(Exception? fault) => connection.Lost(fault);
     }
 }
 

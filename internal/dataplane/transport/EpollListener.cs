@@ -2,11 +2,12 @@ using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
 
 namespace Gateway.DataPlane.Transport;
 
 /// <summary>One listen address: a listen socket per loop, and the queue of accepted connections that Kestrel takes from.</summary>
-internal sealed class EpollListener(EpollTransport transport, EndPoint endPoint) : IConnectionListener
+internal sealed partial class EpollListener(EpollTransport transport, EndPoint endPoint, ILogger logger) : IConnectionListener
 {
     // The kernel bounds it by net.core.somaxconn; a full one drops handshakes, so ask for plenty.
     private const int Backlog = 65535;
@@ -14,6 +15,7 @@ internal sealed class EpollListener(EpollTransport transport, EndPoint endPoint)
     private readonly Channel<ConnectionContext> _accepted =
         Channel.CreateUnbounded<ConnectionContext>(new UnboundedChannelOptions { SingleReader = true });
     private readonly List<(EventLoop Loop, Acceptor Acceptor)> _acceptors = [];
+    private readonly ILogger _logger = logger;
     private bool _unbound;
 
     public EndPoint EndPoint { get; private set; } = endPoint;
@@ -43,11 +45,22 @@ internal sealed class EpollListener(EpollTransport transport, EndPoint endPoint)
             foreach (int socket in sockets) _ = Libc.Close(socket);
             throw;
         }
-        for (int i = 0; i < sockets.Count; i++)
+        int taken = 0;
+        try
         {
-            EventLoop loop = transport.Loops[i];
-            await loop.Switch();
-            _acceptors.Add((loop, new Acceptor(this, loop, sockets[i])));
+            while (taken < sockets.Count)
+            {
+                EventLoop loop = transport.Loops[taken];
+                await loop.Switch();
+                // The descriptor is the loop's, also when it refuses.
+                _acceptors.Add((loop, new Acceptor(this, loop, sockets[taken++])));
+            }
+        }
+        catch (EventLoopException refused)
+        {
+            foreach (int socket in sockets.Skip(taken)) _ = Libc.Close(socket);
+            await UnbindAsync();
+            throw Errno.ToException(refused.Errno);
         }
         await Task.Yield();
     }
@@ -86,7 +99,13 @@ internal sealed class EpollListener(EpollTransport transport, EndPoint endPoint)
         int length = SocketAddress.Write(endPoint, address, out int family);
         int fd = Libc.Socket(family, Libc.SockStreamNonBlockCloExec, 0);
         if (fd < 0) throw Failed();
-        if (family != Libc.AfUnix) Libc.SetFlag(fd, Libc.SolSocket, Libc.SoReuseAddr);
+        if (family != Libc.AfUnix)
+        {
+            Libc.SetFlag(fd, Libc.SolSocket, Libc.SoReuseAddr);
+            // Inherited by what is accepted, which saves two calls for each connection.
+            Libc.SetFlag(fd, Libc.IpProtoTcp, Libc.TcpNoDelay);
+            Libc.SetFlag(fd, Libc.SolSocket, Libc.SoKeepAlive);
+        }
         if (reusePort) Libc.SetFlag(fd, Libc.SolSocket, Libc.SoReusePort);
         if (endPoint is IPEndPoint { AddressFamily: AddressFamily.InterNetworkV6 } v6)
         {
@@ -115,7 +134,7 @@ internal sealed class EpollListener(EpollTransport transport, EndPoint endPoint)
         private readonly EpollListener _listener;
         private readonly EventLoop _loop;
         private readonly LoopSocket _socket;
-        private bool _outOfDescriptors;
+        private bool _lookingAway;
 
         public Acceptor(EpollListener listener, EventLoop loop, int fd)
         {
@@ -129,9 +148,16 @@ internal sealed class EpollListener(EpollTransport transport, EndPoint endPoint)
 
         public override void OnSweep(long nowMilliseconds)
         {
-            if (!_outOfDescriptors) return;
-            _outOfDescriptors = false;
-            _loop.Register(_socket, Libc.EpollIn);
+            if (!_lookingAway) return;
+            try
+            {
+                _loop.Register(_socket, Libc.EpollIn);
+                _lookingAway = false;
+            }
+            catch (EventLoopException)
+            {
+                // Still out of something: the next sweep tries again.
+            }
         }
 
         /// <summary>Takes what the kernel has completed already, then closes: those clients were told that they are connected.</summary>
@@ -151,21 +177,36 @@ internal sealed class EpollListener(EpollTransport transport, EndPoint endPoint)
                 if (fd < 0)
                 {
                     int error = Libc.Errno;
-                    if (error is Libc.Emfile or Libc.Enfile or Libc.Enobufs or Libc.Enomem && !_outOfDescriptors)
-                    {
-                        // Level-triggered and unable to accept would spin: look away until the next sweep.
-                        _outOfDescriptors = true;
-                        _loop.Silence(_socket);
-                    }
+                    if (error is Libc.Emfile or Libc.Enfile or Libc.Enobufs or Libc.Enomem) LookAway(error);
                     if (error == Libc.Eintr) continue;
                     return;
                 }
                 bool tcp = _listener.EndPoint is IPEndPoint;
-                if (tcp) Libc.SetFlag(fd, Libc.IpProtoTcp, Libc.TcpNoDelay);
                 EndPoint? remote = tcp ? SocketAddress.Read(new ReadOnlySpan<byte>(address, SocketAddress.MaxLength)) : null;
-                var connection = new EpollConnection(_loop, fd, remote, tcp ? null : _listener.EndPoint);
+                EpollConnection connection;
+                try
+                {
+                    connection = new EpollConnection(_loop, fd, remote, tcp ? null : _listener.EndPoint);
+                }
+                catch (EventLoopException refused)
+                {
+                    LookAway(refused.Errno);
+                    return;
+                }
                 if (!_listener._accepted.Writer.TryWrite(connection)) connection.Abort(new ConnectionAbortedException("The listener was closed."));
             }
         }
+
+        // Level-triggered and unable to accept would spin: look away until the next sweep, while the backlog holds the clients.
+        private void LookAway(int error)
+        {
+            if (_lookingAway) return;
+            _lookingAway = true;
+            _loop.Silence(_socket);
+            CannotAccept(_listener._logger, _listener.EndPoint, Errno.ToException(error).Message);
+        }
     }
+
+    [LoggerMessage(2003, LogLevel.Error, "Connections to {Address} cannot be accepted: {Error}; trying again in a second")]
+    private static partial void CannotAccept(ILogger logger, EndPoint address, string error);
 }

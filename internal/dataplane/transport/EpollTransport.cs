@@ -11,17 +11,23 @@ namespace Gateway.DataPlane.Transport;
 /// </summary>
 internal sealed class EpollTransport : IConnectionListenerFactory, IConnectionListenerFactorySelector, IDisposable
 {
+    private readonly ILogger _logger;
+
     public EpollTransport(int loops, ILogger logger)
     {
+        _logger = logger;
         ArgumentOutOfRangeException.ThrowIfLessThan(loops, 1);
         Loops = new EventLoop[loops];
         for (int i = 0; i < loops; i++)
         {
             Loops[i] = new EventLoop($"loop-{i}", logger, i);
         }
+        Watchdog = new LoopWatchdog(Loops, logger);
     }
 
     public EventLoop[] Loops { get; }
+
+    public LoopWatchdog Watchdog { get; }
 
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint or UnixDomainSocketEndPoint;
 
@@ -31,7 +37,8 @@ internal sealed class EpollTransport : IConnectionListenerFactory, IConnectionLi
     {
         // Not before there is something to do: who only compiles a document needs no threads.
         foreach (EventLoop loop in Loops) loop.EnsureStarted();
-        var listener = new EpollListener(this, endpoint);
+        Watchdog.EnsureStarted();
+        var listener = new EpollListener(this, endpoint, _logger);
         await listener.StartAsync();
         return listener;
     }
@@ -39,5 +46,6 @@ internal sealed class EpollTransport : IConnectionListenerFactory, IConnectionLi
     public void Dispose()
     {
         foreach (EventLoop loop in Loops) loop.Stop();
+        Watchdog.Stop();
     }
 }

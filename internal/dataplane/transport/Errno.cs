@@ -18,6 +18,7 @@ internal static class Errno
         111 => SocketError.ConnectionRefused,
         113 => SocketError.HostUnreachable,
         24 or 23 => SocketError.TooManyOpenSockets,
+        125 => SocketError.OperationAborted,
         _ => SocketError.SocketError,
     }));
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Microsoft.Extensions.Logging;
+using Microsoft.Win32.SafeHandles;
 
 namespace Gateway.DataPlane.Transport;
 
@@ -24,6 +25,9 @@ internal sealed unsafe partial class EventLoop
     private int _started;
     private readonly int _epoll;
     private readonly int _wake;
+    // Never closed by hand: who posts may be about to write to it, and its number would be another file's by then. Goes with the loop object.
+    private readonly SafeFileHandle _wakeOwner;
+    private readonly Lock _afterEnd = new();
     private readonly ConcurrentQueue<(Action<object?> Work, object? State)> _posted = new();
     private readonly Stack<int> _freeSlots = new();
     private LoopSocket?[] _sockets = new LoopSocket?[256];
@@ -31,6 +35,7 @@ internal sealed unsafe partial class EventLoop
     private uint _generation;
     private int _wakeSignalled;
     private volatile bool _stopping;
+    private volatile bool _ended;
     private long _busySince;
 
     public EventLoop(string name, ILogger logger, int index = 0)
@@ -41,6 +46,7 @@ internal sealed unsafe partial class EventLoop
         _epoll = Libc.EpollCreate(Libc.CloExec);
         _wake = Libc.EventFd(0, Libc.NonBlockCloExec);
         if (_epoll < 0 || _wake < 0) throw new InvalidOperationException($"epoll is not available (errno {Libc.Errno})");
+        _wakeOwner = new SafeFileHandle(_wake, ownsHandle: true);
         var e = new Libc.EpollEvent { Events = Libc.EpollIn | Libc.EpollEdge, Data = WakeSlot };
         _ = Libc.EpollControl(_epoll, Libc.EpollCtlAdd, _wake, &e);
         NowMilliseconds = Environment.TickCount64;
@@ -72,38 +78,52 @@ internal sealed unsafe partial class EventLoop
         if (Interlocked.Exchange(ref _started, 1) == 0) _thread.Start();
     }
 
-    /// <summary>Ends the thread after what was posted so far; sockets still registered are closed.</summary>
+    /// <summary>
+    /// Ends the thread after what was posted so far; the sinks of sockets still registered are told, and the sockets closed. What is posted
+    /// from then on runs on the thread pool, one after another, so that nobody waits in vain; sockets can no longer be added.
+    /// </summary>
     public void Stop()
     {
-        // Twice would close descriptors that are somebody else's by then.
+        // Twice would close a descriptor that is somebody else's by then.
         if (_stopping) return;
         _stopping = true;
-        if (_thread.ThreadState.HasFlag(ThreadState.Unstarted))
+        if (Interlocked.Exchange(ref _started, 1) == 0)
         {
-            _ = Libc.Close(_epoll);
-            _ = Libc.Close(_wake);
+            End();
             return;
         }
         Wake();
         if (Current != this) _thread.Join();
     }
 
-    /// <summary>Registers a socket, once, for reading and writing, edge-triggered. On the loop's thread only.</summary>
+    /// <summary>Registers a socket, once, for reading and writing, edge-triggered. On the loop's thread only. The descriptor is the loop's from here on.</summary>
+    /// <exception cref="EventLoopException">The system, or a loop that has ended, refuses; the descriptor is closed.</exception>
     public LoopSocket Add(int fd, SocketEvents sink, uint events = Libc.EpollIn | Libc.EpollOut | Libc.EpollRdHup | Libc.EpollEdge)
     {
         int slot = _freeSlots.Count > 0 ? _freeSlots.Pop() : _usedSlots++;
         if (slot >= _sockets.Length) Array.Resize(ref _sockets, _sockets.Length * 2);
         var socket = new LoopSocket(this, fd, slot, ++_generation, sink);
         _sockets[slot] = socket;
-        Register(socket, events);
+        try
+        {
+            Register(socket, events);
+        }
+        catch
+        {
+            Close(socket);
+            throw;
+        }
         return socket;
     }
 
     /// <summary>Registers again a socket that <see cref="Silence"/> took out.</summary>
+    /// <exception cref="EventLoopException">The system refuses; the socket stays as it was.</exception>
     public void Register(LoopSocket socket, uint events)
     {
         var e = new Libc.EpollEvent { Events = events, Data = (uint)socket.Slot | ((ulong)socket.Generation << 32) };
-        _ = Libc.EpollControl(_epoll, Libc.EpollCtlAdd, socket.Fd, &e);
+        // Unregistered it would never hear of anything. The system refuses when it is out of watches or memory.
+        if (_ended) throw new EventLoopException(Libc.Ecanceled);
+        if (Libc.EpollControl(_epoll, Libc.EpollCtlAdd, socket.Fd, &e) != 0) throw new EventLoopException(Libc.Errno);
     }
 
     /// <summary>No events for this socket until it is registered again; it stays open and is still swept.</summary>
@@ -127,7 +147,8 @@ internal sealed unsafe partial class EventLoop
     public void Post(Action<object?> work, object? state)
     {
         _posted.Enqueue((work, state));
-        if (Current != this && Interlocked.Exchange(ref _wakeSignalled, 1) == 0) Wake();
+        if (_ended) ThreadPool.UnsafeQueueUserWorkItem(static loop => loop.RunAfterEnd(), this, preferLocal: false);
+        else if (Current != this && Interlocked.Exchange(ref _wakeSignalled, 1) == 0) Wake();
     }
 
     /// <summary><c>await loop.Switch()</c> continues on the loop's thread; at once when already there.</summary>
@@ -137,6 +158,7 @@ internal sealed unsafe partial class EventLoop
     {
         ulong one = 1;
         _ = Libc.Write(_wake, &one, sizeof(ulong));
+        GC.KeepAlive(this);
     }
 
     private void Run()
@@ -161,11 +183,48 @@ internal sealed unsafe partial class EventLoop
         RunPosted();
         for (int i = 1; i < _usedSlots; i++)
         {
-            if (_sockets[i] is { } left) Close(left);
+            if (_sockets[i] is { } left) Lose(left, null);
         }
+        Volatile.Write(ref _busySince, 0);
         NativeMemory.Free(events);
+        _current = null;
+        End();
+    }
+
+    private void End()
+    {
         _ = Libc.Close(_epoll);
-        _ = Libc.Close(_wake);
+        _ended = true;
+        // Who has posted before it could see that the loop has ended must find the work taken, as in Dispatch.
+        Interlocked.MemoryBarrier();
+        RunAfterEnd();
+    }
+
+    // As the loop's thread: nothing else is, any more.
+    private void RunAfterEnd()
+    {
+        lock (_afterEnd)
+        {
+            EventLoop? previous = _current;
+            _current = this;
+            RunPosted();
+            _current = previous;
+        }
+    }
+
+    /// <summary>Closes a socket whose sink does not expect it.</summary>
+    private void Lose(LoopSocket socket, Exception? fault)
+    {
+        try
+        {
+            if (fault is not null) SinkFailed(_logger, fault, Name);
+            socket.Sink.OnLost(fault);
+        }
+        catch (Exception second)
+        {
+            SinkFailed(_logger, second, Name);
+        }
+        Close(socket);
     }
 
     private void Dispatch(Libc.EpollEvent e)
@@ -188,8 +247,7 @@ internal sealed unsafe partial class EventLoop
         }
         catch (Exception fault)
         {
-            SinkFailed(_logger, fault, Name);
-            Close(socket);
+            Lose(socket, fault);
         }
     }
 
@@ -220,8 +278,7 @@ internal sealed unsafe partial class EventLoop
             }
             catch (Exception fault)
             {
-                SinkFailed(_logger, fault, Name);
-                Close(socket);
+                Lose(socket, fault);
             }
         }
     }

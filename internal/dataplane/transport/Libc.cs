@@ -10,7 +10,7 @@ internal static unsafe partial class Libc
 {
     public const uint EpollIn = 0x1, EpollOut = 0x4, EpollErr = 0x8, EpollHup = 0x10, EpollRdHup = 0x2000, EpollEdge = 0x8000_0000;
     public const int EpollCtlAdd = 1, EpollCtlDel = 2;
-    public const int Eintr = 4, Eagain = 11, Enomem = 12, Enfile = 23, Emfile = 24, Enobufs = 105, Einprogress = 115;
+    public const int Eintr = 4, Eagain = 11, Enomem = 12, Enfile = 23, Emfile = 24, Enobufs = 105, Einprogress = 115, Ecanceled = 125;
     public const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
     public const int SockStreamNonBlockCloExec = 1 | 0x800 | 0x80000, NonBlockCloExec = 0x800 | 0x80000, CloExec = 0x80000;
     public const int SolSocket = 1, SoReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15;

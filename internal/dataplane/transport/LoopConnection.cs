@@ -87,7 +87,17 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         }
         _writable = error == 0;
         _connecting = error != 0;
-        _socket = Loop.Add(fd, this);
+        try
+        {
+            _socket = Loop.Add(fd, this);
+        }
+        catch (EventLoopException refused)
+        {
+            _connecting = false;
+            ConnectError = refused.Errno;
+            _socket = new LoopSocket(Loop, -1, 0, 0, this);
+            return new(false);
+        }
         if (!_connecting)
         {
             _pool?.Opened();
@@ -219,6 +229,8 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
     {
         if (Idle && _pool is not null && nowMilliseconds - IdleSince >= _pool.IdleMilliseconds) Close(reset: false);
     }
+
+    public override void OnLost(Exception? fault) => Close(reset: true);
 
     private unsafe void FinishConnect()
     {

@@ -14,4 +14,13 @@ internal abstract class SocketEvents
     public virtual void OnSweep(long nowMilliseconds)
     {
     }
+
+    /// <summary>
+    /// The socket is about to be closed under the sink, because its handler threw or because the loop ends: whoever is above must be told
+    /// that nothing comes any more. Called at most once; may close the socket itself.
+    /// </summary>
+    /// <param name="fault">What was thrown; null when the loop ends.</param>
+    public virtual void OnLost(Exception? fault)
+    {
+    }
 }
