@@ -15,6 +15,13 @@ public sealed class RangeAttribute(string min, string max) : Attribute
     public string Max { get; } = max;
 }
 
+/// <summary>A document may write the value of this field, a text, in place of the whole object.</summary>
+[AttributeUsage(AttributeTargets.Class)]
+public sealed class ShorthandAttribute(string property) : Attribute
+{
+    public string Property { get; } = property;
+}
+
 /// <summary>An example value for the schema, as the document writes it.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 public sealed class ExampleAttribute(string json) : Attribute

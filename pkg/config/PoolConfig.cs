@@ -12,8 +12,9 @@ public sealed record PoolConfig
     [Doc("TLS to the endpoints, for the protocols https and grpc; setting it on grpc turns TLS on.")]
     public UpstreamTlsConfig? Tls { get; init; }
 
-    [Doc("How an endpoint is chosen.")]
-    public LoadBalancingPolicy LoadBalancing { get; init; } = LoadBalancingPolicy.LeastRequests;
+    [Doc("How an endpoint is chosen: the name of a policy, or an object with the policy and what it needs.")]
+    [Example("{ \"policy\": \"maglev\", \"key\": \"header:x-user\", \"boundedLoad\": 1.25 }")]
+    public LoadBalancingConfig LoadBalancing { get; init; } = LoadBalancingConfig.Default;
 
     [Doc("Percent of the endpoints. With fewer healthy ones, health is ignored and all are used, lest the few drown in what was meant for all (Envoy's default); 0: never.")]
     [Range("0", "100")]
@@ -41,12 +42,6 @@ public enum UpstreamProtocol
     [Doc("HTTP/2 in clear text by prior knowledge.")] H2c,
     [Doc("TLS; HTTP/2 or HTTP/1.1 by ALPN.")] Https,
     [Doc("HTTP/2 for gRPC: in clear text, or over TLS when tls is set.")] Grpc,
-}
-
-public enum LoadBalancingPolicy
-{
-    [Doc("Power of two choices over in-flight requests per weight (Envoy's least_request).")] LeastRequests,
-    [Doc("Smooth weighted round robin (nginx).")] RoundRobin,
 }
 
 [Doc("TLS to the endpoints of a pool.")]

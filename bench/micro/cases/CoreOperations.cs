@@ -36,9 +36,9 @@ public static class CoreOperations
 
         foreach (BalancerKind kind in Enum.GetValues<BalancerKind>())
         {
-            Balancer balancer = Balancers.Create(kind, Members(16), PickRandom.PerThread);
-            yield return ($"Pick.{kind}", 10_000, () => balancer.Pick(default));
-            yield return ($"Pick.{kind}.Retry", 10_000, () => balancer.Pick(new PickContext(0b1010)));
+            Balancer balancer = Balancers.Create(new Balancing(kind, BoundedLoad: 1.25), Members(16), PickRandom.PerThread, TimeProvider.System);
+            yield return ($"Pick.{kind}", 10_000, () => balancer.Pick(new PickContext(0, PickRandom.PerThread.Next())));
+            yield return ($"Pick.{kind}.Retry", 10_000, () => balancer.Pick(new PickContext(0b1010, PickRandom.PerThread.Next())));
         }
 
         var breaker = new CircuitBreaker(new BreakerSettings(), TimeProvider.System);
@@ -66,7 +66,7 @@ public static class CoreOperations
     public static BalancerMember[] Members(int count)
     {
         var members = new BalancerMember[count];
-        for (int i = 0; i < count; i++) members[i] = new BalancerMember(new EndpointLoad(), 1 + (i % 3));
+        for (int i = 0; i < count; i++) members[i] = new BalancerMember(new EndpointLoad(), 1 + (i % 3), StableHash.Of((ulong)i, 1));
         return members;
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.Config;
+using Gateway.Core.Pool;
 using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
@@ -20,7 +21,8 @@ internal sealed partial class Forwarder(ProxyServices services)
     {
         RequestContext request = exchange.Context;
         PoolModel pool = route.Pool!;
-        if (pool.Current.Pick(default) is not { } endpoint)
+        PickContext context = pool.Plan.HashKey is { } key ? new PickContext(Excluded: 0, RequestHash.Of(exchange, key)) : default;
+        if (pool.Current.Pick(context) is not { } endpoint)
         {
             request.Fail(ErrorCategory.NoEndpoint, "The pool has no endpoint to take the request.");
             return;
@@ -145,7 +147,10 @@ internal sealed partial class Forwarder(ProxyServices services)
     {
         AttemptResult result = AttemptResult.Of(request.Category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
         pool.State.Metrics.RecordAttempt((int)request.Category, result.Ticks);
-        request.Endpoint!.State.Record(result);
+        EndpointState endpoint = request.Endpoint!.State;
+        endpoint.Record(result);
+        // A failure that comes at once is no sign of speed; a timeout is one of slowness.
+        if (pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
     }
 
     private static bool IsOfTheUpstream(Exception error) =>

@@ -38,7 +38,7 @@ internal sealed class EndpointSet
     public required Balancer Balancer { get; init; }
 
     /// <summary>What <see cref="Balancer"/> was built with.</summary>
-    public required BalancerKind Kind { get; init; }
+    public required Balancing Balancing { get; init; }
 
     public required BalancerMember[] Members { get; init; }
 

@@ -12,7 +12,8 @@ internal static class EndpointSetBuilder
     /// <param name="endpoints">Not changed later.</param>
     /// <param name="previous">The set that this one replaces, or null. Its balancer is taken over when it would be made the same, for one that starts anew forgets whose turn it is.</param>
     /// <param name="change">As <see cref="EndpointSet.Change"/>: read before this is called, so that no change of health is missed.</param>
-    public static EndpointSet Build(EndpointPlan plan, EndpointModel[] endpoints, EndpointSet? previous, long change)
+    /// <param name="time">The clock of the requests' timestamps.</param>
+    public static EndpointSet Build(EndpointPlan plan, EndpointModel[] endpoints, EndpointSet? previous, long change, TimeProvider time)
     {
         EndpointStanding[] standings = Array.ConvertAll(endpoints, StandingOf);
         bool panic = IsPanic(standings, plan.PanicThreshold);
@@ -20,18 +21,18 @@ internal static class EndpointSetBuilder
         for (int i = 0; i < endpoints.Length; i++)
         {
             if (panic && standings[i].Reason != StandingReason.NoWeight) standings[i] = standings[i] with { IsUsed = true };
-            members[i] = new BalancerMember(endpoints[i].State.Load, standings[i].IsUsed ? endpoints[i].Weight : 0);
+            members[i] = new BalancerMember(endpoints[i].State.Load, standings[i].IsUsed ? endpoints[i].Weight : 0, endpoints[i].State.Id);
         }
-        bool same = previous is not null && previous.Kind == plan.Kind && members.AsSpan().SequenceEqual(previous.Members);
+        bool same = previous is not null && previous.Balancing == plan.Balancing && members.AsSpan().SequenceEqual(previous.Members);
         return new EndpointSet
         {
             Endpoints = endpoints,
             Standings = standings,
             IsPanic = panic,
             Change = change,
-            Kind = plan.Kind,
+            Balancing = plan.Balancing,
             Members = members,
-            Balancer = same ? previous!.Balancer : Balancers.Create(plan.Kind, members, PickRandom.PerThread),
+            Balancer = same ? previous!.Balancer : Balancers.Create(plan.Balancing, members, PickRandom.PerThread, time),
         };
     }
 

@@ -9,6 +9,10 @@ internal sealed class EndpointState(string pool, string address) : SharedState
 
     public string Pool { get; } = pool;
     public string Address { get; } = address;
+
+    /// <summary>The same for the address in every process: by which keys are kept to it.</summary>
+    public ulong Id { get; } = StableHash.Of(address);
+
     public EndpointLoad Load { get; } = new();
     public EndpointHealth Health { get; } = new();
 

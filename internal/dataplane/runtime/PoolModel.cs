@@ -5,7 +5,8 @@ namespace Gateway.DataPlane.Runtime;
 
 /// <summary>How a pool chooses among its endpoints.</summary>
 /// <param name="PanicThreshold">Percent of the endpoints; with fewer healthy ones all are used.</param>
-internal sealed record EndpointPlan(BalancerKind Kind, int PanicThreshold);
+/// <param name="HashKey">What of a request makes <see cref="PickContext.Hash"/>; null when the balancer does not go by it.</param>
+internal sealed record EndpointPlan(Balancing Balancing, int PanicThreshold, RequestKey? HashKey = null);
 
 /// <summary>
 /// A pool in one snapshot. All of it is immutable but <see cref="Current"/>, which follows the endpoints' health while the snapshot is in
@@ -20,7 +21,7 @@ internal sealed class PoolModel
     {
         State = state;
         Plan = plan;
-        _current = EndpointSetBuilder.Build(plan, endpoints, previous, state.Changes);
+        _current = EndpointSetBuilder.Build(plan, endpoints, previous, state.Changes, state.Time);
     }
 
     public string Name => State.Name;
@@ -39,7 +40,7 @@ internal sealed class PoolModel
     {
         long change = State.Changes;
         EndpointSet before = _current;
-        Volatile.Write(ref _current, EndpointSetBuilder.Build(Plan, before.Endpoints, before, change));
+        Volatile.Write(ref _current, EndpointSetBuilder.Build(Plan, before.Endpoints, before, change, State.Time));
     }
 }
 

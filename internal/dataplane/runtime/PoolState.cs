@@ -6,7 +6,7 @@ namespace Gateway.DataPlane.Runtime;
 /// A pool across snapshots, by name. Knows its models in the snapshots that are in use and has them follow the endpoints: the second lane
 /// of change, beside the snapshot's.
 /// </summary>
-internal sealed class PoolState(string name, PoolMetrics metrics) : SharedState
+internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider time) : SharedState
 {
     private readonly Lock _rebuilding = new();
     private readonly List<PoolModel> _models = [];
@@ -16,6 +16,9 @@ internal sealed class PoolState(string name, PoolMetrics metrics) : SharedState
 
     public string Name { get; } = name;
     public PoolMetrics Metrics { get; } = metrics;
+
+    /// <summary>The clock of the requests' timestamps.</summary>
+    public TimeProvider Time { get; } = time;
 
     /// <summary>How often the endpoints have changed.</summary>
     public long Changes => Volatile.Read(ref _changes);

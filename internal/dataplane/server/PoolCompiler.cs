@@ -6,8 +6,11 @@ using Gateway.DataPlane.Transport;
 namespace Gateway.DataPlane.Server;
 
 /// <summary>Pools with their endpoints, connections and balancers; whatever lives on under the same id and settings is taken over.</summary>
-internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry, UpstreamFactory upstreams, GatewaySnapshot? live)
+internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry, UpstreamFactory upstreams, TimeProvider time, GatewaySnapshot? live)
 {
+    // That of the paper's evaluation at Vimeo (HAProxy's hash-balance-factor 125).
+    private const double DefaultBound = 1.25;
+
     private readonly Dictionary<string, PoolModel> _live = (live?.Pools ?? []).ToDictionary(static pool => pool.Name);
 
     public PoolModel[] Compile(IReadOnlyDictionary<string, PoolConfig> pools, List<ConfigError> errors)
@@ -23,8 +26,8 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
         EndpointModel[] endpoints = new EndpointModel[pool.Endpoints.Count];
         for (int i = 0; i < endpoints.Length; i++) endpoints[i] = Compile(name, pool, pool.Endpoints[i], tls, endpoints.AsSpan(0, i));
 
-        PoolState state = registry.FindPool(name) ?? new PoolState(name, registry.Metrics.Pool(name));
-        return new PoolModel(state, new EndpointPlan(KindOf(pool.LoadBalancing), pool.PanicThreshold), endpoints, _live.GetValueOrDefault(name)?.Current)
+        PoolState state = registry.FindPool(name) ?? new PoolState(name, registry.Metrics.Pool(name), time);
+        return new PoolModel(state, PlanOf(pool), endpoints, _live.GetValueOrDefault(name)?.Current)
         {
             Protocol = pool.Protocol,
         };
@@ -56,9 +59,22 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
         return upstream;
     }
 
-    private static BalancerKind KindOf(LoadBalancingPolicy policy) => policy switch
+    private static EndpointPlan PlanOf(PoolConfig pool)
     {
-        LoadBalancingPolicy.RoundRobin => BalancerKind.RoundRobin,
-        _ => BalancerKind.LeastRequests,
-    };
+        LoadBalancingConfig how = pool.LoadBalancing;
+        BalancerKind kind = how.Policy switch
+        {
+            LoadBalancingPolicy.LeastRequests => BalancerKind.LeastRequests,
+            LoadBalancingPolicy.RoundRobin => BalancerKind.RoundRobin,
+            LoadBalancingPolicy.PeakEwma => BalancerKind.PeakEwma,
+            LoadBalancingPolicy.Random => BalancerKind.Random,
+            LoadBalancingPolicy.Maglev => BalancerKind.Maglev,
+            LoadBalancingPolicy.RingHash => BalancerKind.RingHash,
+            LoadBalancingPolicy.First => BalancerKind.First,
+            _ => throw new InvalidOperationException($"{how.Policy} has no balancer."),
+        };
+        var balancing = new Balancing(kind);
+        if (!balancing.IsByHash) return new EndpointPlan(balancing, pool.PanicThreshold, HashKey: null);
+        return new EndpointPlan(balancing with { BoundedLoad = how.BoundedLoad ?? DefaultBound }, pool.PanicThreshold, how.Key ?? RequestKey.Ip);
+    }
 }

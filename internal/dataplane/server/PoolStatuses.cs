@@ -17,7 +17,7 @@ internal static class PoolStatuses
         EndpointSet set = pool.Current;
         EndpointStatus[] endpoints = new EndpointStatus[set.Endpoints.Length];
         for (int e = 0; e < endpoints.Length; e++) endpoints[e] = Of(set.Endpoints[e], set.Standings[e]);
-        return new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Kind.ToString()), endpoints) { Panic = set.IsPanic };
+        return new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Balancing.Kind.ToString()), endpoints) { Panic = set.IsPanic };
     }
 
     private static EndpointStatus Of(EndpointModel endpoint, EndpointStanding standing) => new(

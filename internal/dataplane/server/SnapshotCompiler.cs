@@ -16,7 +16,7 @@ internal sealed class SnapshotCompiler(string baseDirectory, StateRegistry regis
         List<ConfigError> errors = [];
         List<ConfigError> warnings = [];
         // 1. What routes refer to.
-        PoolModel[] pools = new PoolCompiler(baseDirectory, registry, upstreams, live).Compile(config.Pools, errors);
+        PoolModel[] pools = new PoolCompiler(baseDirectory, registry, upstreams, time, live).Compile(config.Pools, errors);
         // 2. Routes, in the order of the document.
         RouteModel[] routes = new RouteCompiler(registry).Compile(config.Routes, pools, errors);
         // 3. Listeners, with the tables of the routes they serve.

@@ -28,14 +28,21 @@ internal static class ConfigShapes
         if (type == typeof(bool)) return new BooleanShape();
         if (type == typeof(double)) return new NumberShape();
         if (type == typeof(Secret)) return new SecretShape();
+        if (type == typeof(RequestKey)) return new RequestKeyShape();
         if (type.IsEnum) return (ValueShape)Activator.CreateInstance(typeof(EnumShape<>).MakeGenericType(type))!;
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyList<>))
             return OfItems(typeof(ListShape<>), type.GetGenericArguments()[0]);
         if (type.IsGenericType && type.GetGenericTypeDefinition() == typeof(IReadOnlyDictionary<,>))
             return OfItems(typeof(MapShape<>), type.GetGenericArguments()[1]);
         return type.IsClass && type.Assembly == typeof(ConfigShapes).Assembly
-            ? (ValueShape)Activator.CreateInstance(typeof(RecordShape<>).MakeGenericType(type))!
+            ? (ValueShape)typeof(ConfigShapes).GetMethod(nameof(OfRecord), BindingFlags.NonPublic | BindingFlags.Static)!.MakeGenericMethod(type).Invoke(null, null)!
             : throw new InvalidOperationException($"A document cannot hold a {type.Name}.");
+    }
+
+    private static ValueShape OfRecord<T>() where T : class
+    {
+        var record = new RecordShape<T>();
+        return typeof(T).GetCustomAttribute<ShorthandAttribute>() is { } shorthand ? new ShorthandShape<T>(record, record.Field(shorthand.Property)) : record;
     }
 
     private static ValueShape OfItems(Type shape, Type item) =>

@@ -23,6 +23,8 @@ internal abstract class FieldShape<TRecord> where TRecord : class
 
     protected PropertyInfo Property { get; }
 
+    public string PropertyName => Property.Name;
+
     public string Name { get; }
 
     public byte[] Utf8Name { get; }
@@ -35,6 +37,11 @@ internal abstract class FieldShape<TRecord> where TRecord : class
     public abstract string ExpectedValue { get; }
 
     public abstract void Read(ref Utf8JsonReader reader, ReadContext context, TRecord target);
+
+    public abstract bool IsDefault(TRecord source);
+
+    /// <summary>Writes the value without its name.</summary>
+    public abstract void WriteValue(CanonicalWriter writer, TRecord source);
 
     /// <summary>Writes name and value, unless the value is the default.</summary>
     public abstract void Write(CanonicalWriter writer, TRecord source);
@@ -84,6 +91,10 @@ internal sealed class FieldShape<TRecord, TValue> : FieldShape<TRecord> where TR
         }
         if (_value.Read(ref reader, context, out TValue? value)) _set(target, value);
     }
+
+    public override bool IsDefault(TRecord source) => !IsRequired && _value.Same(_get(source), _default);
+
+    public override void WriteValue(CanonicalWriter writer, TRecord source) => _value.Write(writer, _get(source));
 
     public override void Write(CanonicalWriter writer, TRecord source)
     {

@@ -30,6 +30,17 @@ internal sealed class RecordShape<T> : ValueShape<T> where T : class
 
     public override string Expected => "an object";
 
+    /// <summary>The field of a property.</summary>
+    public FieldShape<T> Field(string property) => _fields.Single(f => f.PropertyName == property);
+
+    /// <summary>No other field has anything but its default.</summary>
+    public bool IsDefaultBut(FieldShape<T> one, T value)
+    {
+        foreach (FieldShape<T> field in _fields)
+            if (field != one && !field.IsDefault(value)) return false;
+        return true;
+    }
+
     public override bool Read(ref Utf8JsonReader reader, ReadContext context, [MaybeNullWhen(false)] out T value)
     {
         value = null;

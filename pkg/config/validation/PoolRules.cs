@@ -11,6 +11,7 @@ internal static class PoolRules
             if (Syntax.Name(name) is { } wrong) findings.Error(ConfigErrorCodes.InvalidValue, wrong);
             if (pool?.Endpoints is { } endpoints) Endpoints(endpoints, findings);
             if (pool?.Tls is { } tls) Tls(tls, pool.Protocol, findings);
+            if (pool?.LoadBalancing is { } balancing) Balancing(balancing, findings);
             findings.Path.Pop();
         }
         findings.Path.Pop();
@@ -33,6 +34,20 @@ internal static class PoolRules
             findings.Path.Pop();
         }
         if (!takesRequests) findings.Warning(ConfigErrorCodes.Doubtful, "every endpoint has weight 0, so every request gets 503; give one a weight");
+        findings.Path.Pop();
+    }
+
+    private static void Balancing(LoadBalancingConfig balancing, Findings findings)
+    {
+        findings.Path.Push("loadBalancing");
+        if (balancing.Policy is not (LoadBalancingPolicy.Maglev or LoadBalancingPolicy.RingHash))
+        {
+            const string Fix = "set policy to \"maglev\" or \"ringHash\", or remove it";
+            if (balancing.Key is not null) findings.Error("key", ConfigErrorCodes.Conflict, $"the policy goes by no key; {Fix}");
+            if (balancing.BoundedLoad is not null) findings.Error("boundedLoad", ConfigErrorCodes.Conflict, $"the policy has no bound; {Fix}");
+        }
+        if (balancing.BoundedLoad is { } bound and not 0 and not (>= 1 and <= 100))
+            findings.Error("boundedLoad", ConfigErrorCodes.OutOfRange, $"{bound.ToString(System.Globalization.CultureInfo.InvariantCulture)} is not from 1 to 100, nor 0 for no bound; an endpoint cannot be kept below its share");
         findings.Path.Pop();
     }
 

@@ -105,7 +105,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             Upstream = new UpstreamFactory(Loops?.Loops).Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, TimeSpan.FromSeconds(90), TimeSpan.Zero,
                 options.Tls ?? (options.Protocol == UpstreamProtocol.Https ? UpstreamTls.Default : null))),
         })];
-        var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool")), new EndpointPlan(BalancerKind.RoundRobin, PanicThreshold: 50), Endpoints, previous: null)
+        var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool"), options.Time), new EndpointPlan(new Balancing(BalancerKind.RoundRobin), PanicThreshold: 50), Endpoints, previous: null)
         {
             Protocol = options.Protocol,
         };

@@ -10,9 +10,9 @@ namespace Gateway.DataPlane.Tests.Runtime;
 /// <summary>Which endpoints of a pool are used, and that the models in use follow what changes.</summary>
 public sealed class EndpointSetTests
 {
-    private readonly PoolState _state = new("p", new PoolMetrics("p"));
+    private readonly PoolState _state = new("p", new PoolMetrics("p"), TimeProvider.System);
 
-    private PoolModel Pool(params int[] weights) => Pool(new EndpointPlan(BalancerKind.RoundRobin, PanicThreshold: 50), [.. weights.Select(Endpoint)]);
+    private PoolModel Pool(params int[] weights) => Pool(new EndpointPlan(new Balancing(BalancerKind.RoundRobin), PanicThreshold: 50), [.. weights.Select(Endpoint)]);
 
     private PoolModel Pool(EndpointPlan plan, EndpointModel[] endpoints, EndpointSet? previous = null) =>
         new(_state, plan, endpoints, previous) { Protocol = UpstreamProtocol.Http1 };
@@ -86,7 +86,7 @@ public sealed class EndpointSetTests
     [InlineData(0, 4, false)]
     public void BelowThePanicThreshold_AllAreUsed(int threshold, int failed, bool panic)
     {
-        PoolModel pool = Pool(new EndpointPlan(BalancerKind.LeastRequests, threshold), [Endpoint(1, 0), Endpoint(1, 1), Endpoint(1, 2), Endpoint(1, 3), Endpoint(0, 4)]);
+        PoolModel pool = Pool(new EndpointPlan(new Balancing(BalancerKind.LeastRequests), threshold), [Endpoint(1, 0), Endpoint(1, 1), Endpoint(1, 2), Endpoint(1, 3), Endpoint(0, 4)]);
         Fail(pool.Current, EndpointFaults.Ejected, [.. Enumerable.Range(0, failed)]);
         pool.Rebuild();
         Assert.Equal(panic, pool.Current.IsPanic);
@@ -119,7 +119,7 @@ public sealed class EndpointSetTests
         pool.Rebuild();
         Assert.Same(before.Balancer, pool.Current.Balancer);
         Assert.NotSame(before, pool.Current);
-        Assert.NotSame(before.Balancer, Pool(new EndpointPlan(BalancerKind.LeastRequests, 50), before.Endpoints, before).Current.Balancer);
+        Assert.NotSame(before.Balancer, Pool(new EndpointPlan(new Balancing(BalancerKind.LeastRequests), 50), before.Endpoints, before).Current.Balancer);
         Fail(before, EndpointFaults.Ejected, 0);
         pool.Rebuild();
         Assert.NotSame(before.Balancer, pool.Current.Balancer);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.Functional.Tests.Harness;
 using Gateway.TestKit;
 using Xunit;
@@ -92,5 +93,65 @@ public sealed class BalancingTests
             RawResponse response = await client.RequestAsync(Doc.Get());
             Assert.True(response.Status == 200, $"request {i}: {response}");
         }
+    }
+
+    [Theory]
+    [InlineData("maglev", "header:x-user", "/", "X-User: {0}\r\n")]
+    [InlineData("ringHash", "header:x-user", "/", "X-User: {0}\r\n")]
+    [InlineData("maglev", "cookie:sid", "/", "Cookie: other=x; sid={0}; asid=1\r\n")]
+    [InlineData("maglev", "query:user", "/a?muser=1&user={0}&x=y", "")]
+    [InlineData("ringHash", "path", "/user/{0}?x={1}", "")]
+    [InlineData("maglev", "ip", "/", "X-Forwarded-For: 203.0.113.{1}, 192.0.2.{0}, 127.0.0.9\r\n")]
+    public async Task OneKey_GoesToOneEndpoint_AndKeysSpread(string policy, string key, string target, string headers)
+    {
+        await using HttpOrigin a = await HttpOrigin.StartAsync("a");
+        await using HttpOrigin b = await HttpOrigin.StartAsync("b");
+        await using HttpOrigin c = await HttpOrigin.StartAsync("c");
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(Doc.Route("all"),
+            Doc.PoolWith("main", $$"""
+                "loadBalancing": { "policy": "{{policy}}", "key": "{{key}}" }
+                """, a.Address, b.Address, c.Address),
+            """{ "name": "web", "address": "127.0.0.1:0", "trustedProxies": [ "127.0.0.0/8" ] }"""));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        HashSet<string> origins = [];
+        for (int user = 1; user <= 30; user++)
+        {
+            HashSet<string> own = [];
+            // What is no part of the key, the {1}, is another each time.
+            for (int i = 1; i <= 3; i++)
+                own.Add((await client.RequestAsync(Doc.Get(string.Format(CultureInfo.InvariantCulture, target, user, i), headers: string.Format(CultureInfo.InvariantCulture, headers, user, i))))["x-origin"]!);
+            origins.Add(Assert.Single(own));
+        }
+        Assert.Equal(3, origins.Count);
+        // Without the key, requests are not kept anywhere; all of these have a client's address and a path.
+        if (key is "ip" or "path") return;
+        HashSet<string> keyless = [];
+        for (int i = 0; i < 40; i++) keyless.Add((await client.RequestAsync(Doc.Get()))["x-origin"]!);
+        Assert.Equal(3, keyless.Count);
+    }
+
+    [Fact]
+    public async Task PeakEwma_PassesASlowEndpointOver()
+    {
+        await using FaultOrigin slow = FaultOrigin.Start("slow");
+        await using FaultOrigin fast = FaultOrigin.Start("fast");
+        slow.Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(150)));
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(Doc.Route("all"),
+            Doc.PoolWith("main", "\"loadBalancing\": \"peakEwma\"", slow.Address, fast.Address)));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        for (int i = 0; i < 100; i++) Assert.Equal(200, (await client.RequestAsync(Doc.Get())).Status);
+        // One request tells that it is slow; least requests, one at a time, would go by turns.
+        Assert.InRange(slow.Hits, 0, 3);
+    }
+
+    [Fact]
+    public async Task First_KeepsTheOthersAside()
+    {
+        await using HttpOrigin a = await HttpOrigin.StartAsync("a");
+        await using HttpOrigin b = await HttpOrigin.StartAsync("b");
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(Doc.Route("all"),
+            Doc.PoolWith("main", "\"loadBalancing\": \"first\"", a.Address, b.Address)));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        for (int i = 0; i < 20; i++) Assert.Equal("a", (await client.RequestAsync(Doc.Get()))["x-origin"]);
     }
 }

@@ -1,0 +1,67 @@
+using System.Net;
+using Gateway.Config;
+using Gateway.Core.Pool;
+using Gateway.DataPlane.Runtime;
+using Microsoft.Extensions.Primitives;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>The hash by which a request is kept to an endpoint: of the characters as they were received.</summary>
+internal static class RequestHash
+{
+    /// <summary>A random one when the request has not what it goes by, so that such requests spread.</summary>
+    public static ulong Of(Exchange exchange, RequestKey key)
+    {
+        ReadOnlySpan<char> text = TextOf(exchange, key);
+        return text.IsEmpty ? PickRandom.PerThread.Next() : StableHash.Of(text);
+    }
+
+    private static ReadOnlySpan<char> TextOf(Exchange exchange, RequestKey key)
+    {
+        RequestContext request = exchange.Context;
+        return key.Kind switch
+        {
+            RequestKeyKind.Ip => ClientAddress(exchange),
+            RequestKeyKind.Path => request.RawPathAndQuery.AsSpan(0, request.RawPathLength),
+            RequestKeyKind.Query => QueryParameter(request.RawPathAndQuery.AsSpan(request.RawPathLength), key.Name),
+            RequestKeyKind.Header => exchange.Downstream.RequestHeaders[key.Name] is { Count: > 0 } values ? values[0].AsSpan().Trim() : default,
+            RequestKeyKind.Cookie => CookieValue.Find(exchange.Downstream.RequestHeaders.Cookie, key.Name),
+            _ => throw new InvalidOperationException($"{key.Kind} cannot be hashed."),
+        };
+    }
+
+    /// <param name="query">With its question mark, or empty.</param>
+    private static ReadOnlySpan<char> QueryParameter(ReadOnlySpan<char> query, ReadOnlySpan<char> name)
+    {
+        while (!query.IsEmpty)
+        {
+            // The question mark, or the ampersand before the next one.
+            query = query[1..];
+            int end = query.IndexOf('&');
+            ReadOnlySpan<char> part = end < 0 ? query : query[..end];
+            query = end < 0 ? default : query[end..];
+            if (part.Length > name.Length && part[name.Length] == '=' && part.StartsWith(name, StringComparison.Ordinal)) return part[(name.Length + 1)..];
+        }
+        return default;
+    }
+
+    /// <summary>The peer, or behind trusted proxies the last address that no trusted one has vouched for.</summary>
+    private static ReadOnlySpan<char> ClientAddress(Exchange exchange)
+    {
+        StringValues chain = exchange.PeerTrusted ? exchange.Downstream.RequestHeaders["X-Forwarded-For"] : default;
+        ReadOnlySpan<char> client = exchange.PeerText;
+        for (int i = chain.Count - 1; i >= 0; i--)
+        {
+            ReadOnlySpan<char> rest = chain[i];
+            while (!rest.IsEmpty)
+            {
+                int comma = rest.LastIndexOf(',');
+                client = rest[(comma + 1)..].Trim();
+                rest = comma < 0 ? default : rest[..comma];
+                bool isFirst = i == 0 && rest.IsEmpty;
+                if (isFirst || !IPAddress.TryParse(client, out IPAddress? hop) || !exchange.Context.Listener.Trusts(hop)) return client;
+            }
+        }
+        return client;
+    }
+}
