@@ -62,8 +62,8 @@ internal sealed class Output
     private static string Coloured(string kind, string cell) => kind switch
     {
         "header" => Bold + cell + Plain,
-        "live" or "applied" or "ok" => Green + cell + Plain,
-        "unhealthy" or "rejected" => Red + cell + Plain,
+        "live" or "applied" or "ok" or "healthy" => Green + cell + Plain,
+        "unhealthy" or "ejected" or "ejected, unhealthy" or "panic" or "rejected" => Red + cell + Plain,
         _ => cell,
     };
 }

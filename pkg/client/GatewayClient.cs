@@ -78,9 +78,16 @@ public sealed class GatewayClient : IDisposable
     public Task<History> GetHistoryAsync(int limit = 100, CancellationToken cancellationToken = default) =>
         SendAsync(Get($"/admin/history?limit={limit}"), ClientJson.Default.History, cancellationToken);
 
-    /// <summary>Every pool with its endpoints and what they do now.</summary>
-    public Task<PoolList> GetPoolsAsync(CancellationToken cancellationToken = default) =>
-        SendAsync(Get("/admin/pools"), ClientJson.Default.PoolList, cancellationToken);
+    /// <summary>Pools with their endpoints and what they do now.</summary>
+    /// <param name="pool">One pool's name; null for all.</param>
+    /// <param name="ledger">Entries of each ledger at most; null for the gateway's own number, 10.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="GatewayApiException">Status 404: there is no such pool.</exception>
+    public Task<PoolList> GetPoolsAsync(string? pool = null, int? ledger = null, CancellationToken cancellationToken = default)
+    {
+        string query = string.Join('&', ((string?[])[pool is null ? null : "pool=" + Uri.EscapeDataString(pool), ledger is null ? null : $"ledger={ledger}"]).OfType<string>());
+        return SendAsync(Get(query.Length == 0 ? "/admin/pools" : "/admin/pools?" + query), ClientJson.Default.PoolList, cancellationToken);
+    }
 
     /// <summary>A page of the live routes, in the order of the document.</summary>
     public Task<RouteList> GetRoutesAsync(int offset = 0, int limit = 1000, CancellationToken cancellationToken = default) =>

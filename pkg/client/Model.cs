@@ -53,21 +53,37 @@ public sealed record History(IReadOnlyList<HistoryEntry> Entries);
 public sealed record HistoryEntry(
     long Sequence, DateTimeOffset Time, string? Version, string Source, string Actor, string Result, double DurationMs, bool Live, string? Detail);
 
-/// <summary>Answer to <c>GET /admin/pools</c>, sorted by name.</summary>
+/// <summary>Answer to <c>GET /admin/pools?pool=NAME&amp;ledger=N</c>, sorted by name: one pool or all, with at most N entries of each ledger.</summary>
 public sealed record PoolList(IReadOnlyList<Pool> Pools);
 
 /// <param name="Panic">So few endpoints are healthy that health is ignored and all are used.</param>
-public sealed record Pool(string Name, string Protocol, string LoadBalancing, bool Panic, IReadOnlyList<PoolEndpoint> Endpoints);
+/// <param name="Ledger">The last changes of its health, newest first.</param>
+public sealed record Pool(string Name, string Protocol, string LoadBalancing, bool Panic, IReadOnlyList<PoolEndpoint> Endpoints, IReadOnlyList<HealthChange> Ledger);
+
+/// <summary>A change of an endpoint's health, or of the pool's.</summary>
+/// <param name="Sequence">Rises by one within the pool.</param>
+/// <param name="Endpoint">Null for the pool's own state.</param>
+/// <param name="From">What it was: <c>healthy</c> or what was known against it; of a pool <c>normal</c> or <c>panic</c>.</param>
+/// <param name="To">What it is now; the same as before when something was decided against a change.</param>
+/// <param name="Cause"><c>no_answer</c>, <c>consecutive_failures</c>, <c>failure_percent</c>, <c>latency</c> or <c>panic</c>.</param>
+/// <param name="Detail">Which attempts, counters and thresholds, for a person.</param>
+/// <param name="Until">When an ejection ends; null for anything else.</param>
+public sealed record HealthChange(
+    long Sequence, DateTimeOffset Time, string? Endpoint, string From, string To, string Cause, string Detail, DateTimeOffset? Until);
 
 /// <summary>An endpoint of a pool; the counters are since the gateway knows the endpoint, over applies.</summary>
 /// <param name="InFlight">Requests and tunnels that use it now.</param>
 /// <param name="Attempts">Requests sent to it, ever.</param>
-/// <param name="Failures">Those that ended without a whole response.</param>
+/// <param name="Failures">Those that got no answer.</param>
 /// <param name="Connections">Open upstream connections, idle and active.</param>
 /// <param name="Used">New requests may go to it.</param>
 /// <param name="Reason">Why they may not, or what is held against it in a pool in panic: <c>no_weight</c>, <c>probe_failed</c>, <c>ejected</c>; null for nothing.</param>
+/// <param name="State"><c>healthy</c>, <c>ejected</c>, or several words: what is known against it.</param>
+/// <param name="Errors">Answers of 5xx.</param>
+/// <param name="LastChange">The last change of its health; null when there was none.</param>
 public sealed record PoolEndpoint(
-    string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections, bool Used, string? Reason);
+    string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections, bool Used, string? Reason,
+    string State, long Errors, HealthChange? LastChange);
 
 /// <summary>Answer to <c>GET /admin/routes?offset=M&amp;limit=N</c>, in the order of the document.</summary>
 /// <param name="Total">Number of routes of the snapshot, whatever the page.</param>

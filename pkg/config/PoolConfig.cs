@@ -20,6 +20,12 @@ public sealed record PoolConfig
     [Range("0", "100")]
     public int PanicThreshold { get; init; } = 50;
 
+    [Doc("How it is found out whether endpoints are well.")]
+    public HealthConfig Health { get; init; } = HealthConfig.Default;
+
+    [Doc("Leave endpoints alone that do worse than they should. Absent: off.")]
+    public OutlierConfig? Outlier { get; init; }
+
     [Doc("Connections to the endpoints.")]
     public ConnectionsConfig Connections { get; init; } = ConnectionsConfig.Default;
 }

@@ -9,7 +9,7 @@ public static class OutlierOperations
     {
         var counts = new AttemptCounts { Latencies = new LatencyHistogram() };
         yield return ("Attempt.Success", 10_000, () => counts.RecordSuccess(1_234_567));
-        yield return ("Attempt.Error", 10_000, counts.RecordError);
-        yield return ("Attempt.Unanswered", 10_000, counts.RecordUnanswered);
+        yield return ("Attempt.Error", 10_000, () => counts.RecordError());
+        yield return ("Attempt.Unanswered", 10_000, () => counts.RecordUnanswered(out _));
     }
 }

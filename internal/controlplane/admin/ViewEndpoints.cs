@@ -59,15 +59,28 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
         });
     }
 
-    public Task PoolsAsync(HttpContext context, ChangeOrigin origin) =>
-        AdminJson.WriteAsync(context, 200, host.Pools().OrderBy(static p => p.Name, StringComparer.Ordinal), static (writer, pools) =>
+    public async Task PoolsAsync(HttpContext context, ChangeOrigin origin)
+    {
+        if (await LimitAsync(context, "ledger", PoolView.DefaultLedger) is not { } ledger) return;
+        IEnumerable<PoolStatus> pools = host.Pools();
+        if ((string?)context.Request.Query["pool"] is { } name)
+        {
+            pools = pools.Where(p => p.Name == name);
+            if (!pools.Any())
+            {
+                await AdminJson.ProblemAsync(context, 404, "not_found", "Not Found", $"there is no pool '{name}' in the live configuration");
+                return;
+            }
+        }
+        await AdminJson.WriteAsync(context, 200, (Pools: pools.OrderBy(static p => p.Name, StringComparer.Ordinal), ledger), static (writer, at) =>
         {
             writer.WriteStartObject();
             writer.WriteStartArray("pools");
-            foreach (PoolStatus pool in pools) PoolView.Write(writer, pool);
+            foreach (PoolStatus pool in at.Pools) PoolView.Write(writer, pool, at.ledger);
             writer.WriteEndArray();
             writer.WriteEndObject();
         });
+    }
 
     public async Task RoutesAsync(HttpContext context, ChangeOrigin origin)
     {

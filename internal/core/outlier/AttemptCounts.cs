@@ -58,20 +58,23 @@ public sealed class AttemptCounts
         Latencies?.Record(latency);
     }
 
-    public void RecordError()
+    /// <returns>The run of failures that this one is the last of, so that each length is returned once.</returns>
+    public int RecordError()
     {
         Interlocked.Increment(ref _counts.Total);
         Interlocked.Increment(ref _counts.Errors);
-        Interlocked.Increment(ref _counts.FailureRun);
         if (_counts.UnansweredRun != 0) Volatile.Write(ref _counts.UnansweredRun, 0);
+        return Interlocked.Increment(ref _counts.FailureRun);
     }
 
-    public void RecordUnanswered()
+    /// <inheritdoc cref="RecordError"/>
+    /// <param name="unansweredRun">The same of <see cref="UnansweredRun"/>.</param>
+    public int RecordUnanswered(out int unansweredRun)
     {
         Interlocked.Increment(ref _counts.Total);
         Interlocked.Increment(ref _counts.Unanswered);
-        Interlocked.Increment(ref _counts.FailureRun);
-        Interlocked.Increment(ref _counts.UnansweredRun);
+        unansweredRun = Interlocked.Increment(ref _counts.UnansweredRun);
+        return Interlocked.Increment(ref _counts.FailureRun);
     }
 
     /// <summary>Begins both runs anew, as if so many attempts in a row had just gone unanswered.</summary>

@@ -43,7 +43,12 @@ public sealed class OutlierDetector
         foreach (OutlierMember member in members)
         {
             _members.Add(member);
-            if (!before.Contains(member)) member.Window.Restart(now, member.Counts);
+            if (!before.Contains(member))
+            {
+                // What attempts came to while nobody watched is held against nobody.
+                member.Counts.RestartRuns(0);
+                member.Window.Restart(now, member.Counts);
+            }
             bool timed = outlier is { LatencyMultiplier: > 0 };
             if (timed) member.Counts.Latencies ??= new LatencyHistogram();
             else (member.Counts.Latencies, member.Latencies, member.SlowIntervals) = (null, null, 0);

@@ -5,7 +5,7 @@ namespace Gateway.DataPlane.Runtime;
 /// <summary>An endpoint across snapshots, by pool name and address.</summary>
 internal sealed class EndpointState(string pool, string address) : SharedState
 {
-    private long _attempts, _failures;
+    private long _abandoned;
 
     public string Pool { get; } = pool;
     public string Address { get; } = address;
@@ -17,14 +17,14 @@ internal sealed class EndpointState(string pool, string address) : SharedState
     public EndpointHealth Health { get; } = new();
 
     /// <summary>Requests sent to the endpoint, retries included, and those of them that got no response. Since it became known.</summary>
-    public long Attempts => Volatile.Read(ref _attempts);
-    public long Failures => Volatile.Read(ref _failures);
+    public long Attempts => Health.Counts.Total + Volatile.Read(ref _abandoned);
+    public long Failures => Health.Counts.Unanswered;
 
     /// <summary>Counts an attempt that has ended.</summary>
     public void Record(in AttemptResult result)
     {
-        Interlocked.Increment(ref _attempts);
-        if (result.IsFailure) Interlocked.Increment(ref _failures);
+        Health.Record(result);
+        if (result.Kind == AttemptKind.NotOfTheUpstream) Interlocked.Increment(ref _abandoned);
     }
 
     internal override bool InUse => Load.InFlight != 0;

@@ -29,6 +29,9 @@ internal sealed class PoolModel
     public EndpointPlan Plan { get; }
     public required UpstreamProtocol Protocol { get; init; }
 
+    /// <summary>How its endpoints are watched.</summary>
+    public HealthPlan Health { get; init; } = HealthPlan.None;
+
     /// <summary>The endpoints now.</summary>
     public EndpointSet Current => Volatile.Read(ref _current);
 

@@ -13,9 +13,18 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
     private long _changes;
     private int _asked;
     private string? _lastChange;
+    private Action? _rebuilt;
 
     public string Name { get; } = name;
     public PoolMetrics Metrics { get; } = metrics;
+    public HealthLedger Ledger { get; } = new();
+
+    /// <summary>Called after each rebuild, on a thread of the pool's; null for nobody. Set by the one who watches over the pool.</summary>
+    internal Action? Rebuilt
+    {
+        get => Volatile.Read(ref _rebuilt);
+        set => Volatile.Write(ref _rebuilt, value);
+    }
 
     /// <summary>The clock of the requests' timestamps.</summary>
     public TimeProvider Time { get; } = time;
@@ -65,5 +74,6 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
             Interlocked.Exchange(ref _asked, 0);
             foreach (PoolModel model in _models) model.Rebuild();
         }
+        Rebuilt?.Invoke();
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Gateway.Config;
 using Gateway.Core.Limits;
+using Gateway.DataPlane.Health;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Proxy;
 using Gateway.DataPlane.Runtime;
@@ -29,6 +30,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
     private readonly ListenerSet _listeners;
     private readonly DrainingServers _draining;
     private readonly Upkeep _upkeep;
+    private readonly HealthMonitor _health;
     private readonly AccessLog _accessLog;
     private readonly EpollTransport? _loops;
     private readonly LeaseCounter _inFlight = new();
@@ -72,6 +74,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         transport ??= _loops ?? (IConnectionListenerFactory)new SocketTransportFactory(Options.Create(SocketOptions()), options.Loggers);
         _listeners = new ListenerSet(parts, transport, _draining);
         _upkeep = new Upkeep(_store, _registry, Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Tls"));
+        _health = new HealthMonitor(new HealthServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Health")));
         ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
         if (_loops is not null) ServerMetrics.RegisterLoops(Metrics, _loops.Watchdog);
     }
@@ -203,6 +206,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         GatewaySnapshot? previous = _store.Current;
         if (previous is not null) _registry.Hold(previous);
         _store.Publish(candidate);
+        _health.Follow(candidate);
         await plan.CommitAsync(() =>
         {
             _registry.Hold(previous!);
@@ -221,6 +225,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         {
             StopReport report = await new Shutdown(_listeners, _draining, _inFlight, _time).RunAsync(grace);
             await _upkeep.StopAsync();
+            await _health.StopAsync();
             await _accessLog.DisposeAsync();
             _loops?.Dispose();
             ServerLog.Stopped(_logger, report.Finished, report.Aborted);

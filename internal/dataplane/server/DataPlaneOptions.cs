@@ -39,7 +39,18 @@ public sealed record PoolStatus(string Name, string Protocol, string LoadBalanci
 {
     /// <summary>So few endpoints are healthy that health is ignored.</summary>
     public bool Panic { get; init; }
+
+    /// <summary>The last changes of its health, oldest first.</summary>
+    public IReadOnlyList<HealthChange> Ledger { get; init; } = [];
 }
+
+/// <summary>A change of an endpoint's health or of the pool's (then <paramref name="Endpoint"/> is empty), or a decision against one.</summary>
+/// <param name="Sequence">Rises by one within the pool.</param>
+/// <param name="Cause">One word.</param>
+/// <param name="Detail">Probe or attempts, counters and thresholds, for a person.</param>
+/// <param name="Until">When an ejection ends; null for anything else.</param>
+public sealed record HealthChange(
+    long Sequence, DateTimeOffset Time, string Endpoint, string From, string To, string Cause, string Detail, DateTimeOffset? Until);
 
 /// <param name="Connections">Open upstream connections, idle and active.</param>
 public sealed record EndpointStatus(string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections)
@@ -49,6 +60,15 @@ public sealed record EndpointStatus(string Address, int Weight, bool Healthy, in
 
     /// <summary>Why not, or what is held against it in a pool that is in panic; null for nothing.</summary>
     public string? Reason { get; init; }
+
+    /// <summary><c>healthy</c>, or what is known against it.</summary>
+    public string State { get; init; } = "";
+
+    /// <summary>Answers of 5xx.</summary>
+    public long Errors { get; init; }
+
+    /// <summary>The last change of its health; null when there was none.</summary>
+    public HealthChange? LastChange { get; init; }
 }
 
 /// <summary>How a stop went: requests that ended within the grace time and those that had to be aborted.</summary>

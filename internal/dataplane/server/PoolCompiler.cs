@@ -30,6 +30,7 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
         return new PoolModel(state, PlanOf(pool), endpoints, _live.GetValueOrDefault(name)?.Current)
         {
             Protocol = pool.Protocol,
+            Health = HealthCompiler.Compile(pool),
         };
     }
 

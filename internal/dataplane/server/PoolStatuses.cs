@@ -1,3 +1,4 @@
+using Gateway.DataPlane.Health;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Server;
@@ -17,13 +18,20 @@ internal static class PoolStatuses
         EndpointSet set = pool.Current;
         EndpointStatus[] endpoints = new EndpointStatus[set.Endpoints.Length];
         for (int e = 0; e < endpoints.Length; e++) endpoints[e] = Of(set.Endpoints[e], set.Standings[e]);
-        return new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Balancing.Kind.ToString()), endpoints) { Panic = set.IsPanic };
+        return new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Balancing.Kind.ToString()), endpoints)
+        {
+            Panic = set.IsPanic,
+            Ledger = [.. pool.State.Ledger.Entries.Select(Of)],
+        };
     }
 
     private static EndpointStatus Of(EndpointModel endpoint, EndpointStanding standing) => new(
         endpoint.Address, endpoint.Weight, endpoint.State.Health.IsUsable, endpoint.State.Load.InFlight, endpoint.State.Attempts, endpoint.State.Failures, endpoint.Upstream.Connections)
     {
         Used = standing.IsUsed,
+        State = HealthWords.StateOf(endpoint.State.Health.Faults),
+        Errors = endpoint.State.Health.Counts.Errors,
+        LastChange = endpoint.State.Health.LastEntry is { } last ? Of(last) : null,
         Reason = standing.Reason switch
         {
             StandingReason.None => null,
@@ -33,6 +41,9 @@ internal static class PoolStatuses
             _ => throw new InvalidOperationException($"{standing.Reason} has no word."),
         },
     };
+
+    private static HealthChange Of(LedgerEntry entry) =>
+        new(entry.Sequence, entry.Time, entry.Endpoint, entry.From, entry.To, entry.Cause, entry.Detail, entry.Until);
 
     // As documents write enumerations.
     private static string Word(string name) => char.ToLowerInvariant(name[0]) + name[1..];

@@ -41,6 +41,13 @@ internal static class ServerMetrics
         {
             foreach (PoolModel pool in store.Current?.Pools ?? []) Add(readings, pool);
         });
+        metrics.ObserveGauge("endpoint_healthy", "Whether nothing is known against an endpoint: 1 or 0.", ["pool", "endpoint"], readings =>
+        {
+            foreach (PoolModel pool in store.Current?.Pools ?? [])
+            {
+                foreach (EndpointModel endpoint in pool.Current.Endpoints) readings.Add(endpoint.State.Health.IsUsable ? 1 : 0, pool.Name, endpoint.Address);
+            }
+        });
     }
 
     private static void Add(GaugeReadings readings, PoolModel pool)

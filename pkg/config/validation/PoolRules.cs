@@ -12,6 +12,7 @@ internal static class PoolRules
             if (pool?.Endpoints is { } endpoints) Endpoints(endpoints, findings);
             if (pool?.Tls is { } tls) Tls(tls, pool.Protocol, findings);
             if (pool?.LoadBalancing is { } balancing) Balancing(balancing, findings);
+            if (pool is not null) HealthRules.Validate(pool, findings);
             findings.Path.Pop();
         }
         findings.Path.Pop();

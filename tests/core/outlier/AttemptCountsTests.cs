@@ -10,10 +10,11 @@ public sealed class AttemptCountsTests
         var counts = new AttemptCounts();
         counts.RecordSuccess(1);
         counts.RecordError();
-        counts.RecordUnanswered();
-        counts.RecordUnanswered();
+        Assert.Equal(2, counts.RecordUnanswered(out int unanswered));
+        Assert.Equal(1, unanswered);
+        counts.RecordUnanswered(out _);
         Assert.Equal((4L, 1L, 2L, 3, 2), (counts.Total, counts.Errors, counts.Unanswered, counts.FailureRun, counts.UnansweredRun));
-        counts.RecordError();
+        Assert.Equal(4, counts.RecordError());
         Assert.Equal((4, 0), (counts.FailureRun, counts.UnansweredRun));
         counts.RecordSuccess(1);
         Assert.Equal((0, 0), (counts.FailureRun, counts.UnansweredRun));
@@ -30,7 +31,7 @@ public sealed class AttemptCountsTests
             {
                 counts.RecordSuccess(i * 1000);
                 counts.RecordError();
-                counts.RecordUnanswered();
+                counts.RecordUnanswered(out _);
             }
         })));
         Assert.Equal((3L * threads * each, (long)threads * each, (long)threads * each), (counts.Total, counts.Errors, counts.Unanswered));

@@ -59,6 +59,6 @@ internal sealed class OutlierRig
 
     public void Unanswered(int member, int times = 1)
     {
-        for (int i = 0; i < times; i++) Members[member].Counts.RecordUnanswered();
+        for (int i = 0; i < times; i++) Members[member].Counts.RecordUnanswered(out _);
     }
 }

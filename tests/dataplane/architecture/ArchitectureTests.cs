@@ -32,6 +32,7 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.ExplainedFilter",
         "Gateway.DataPlane.Server.ExplainedLimits",
         "Gateway.DataPlane.Server.Explanation",
+        "Gateway.DataPlane.Server.HealthChange",
         "Gateway.DataPlane.Server.KestrelServices",
         "Gateway.DataPlane.Server.ListenerStatus",
         "Gateway.DataPlane.Server.PoolStatus",

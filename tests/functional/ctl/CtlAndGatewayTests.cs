@@ -39,7 +39,7 @@ public sealed class CtlAndGatewayTests
 
         CommandResult routes = await gateway.CtlAsync("routes"), pools = await gateway.CtlAsync("pools"), snapshot = await gateway.CtlAsync("snapshot");
         Assert.Matches(@"beta +web +a\.example +prefix /x +GET +header x-beta = 1 +respond 204", routes.Out);
-        Assert.Matches($@"two +http1 +leastRequests +{two.Address} +1 +ok +0 +1 +0 +1", pools.Out);
+        Assert.Matches($@"two +http1 +leastRequests +{two.Address} +1 +ok +0 +1 +0 +0 +1", pools.Out);
         Assert.Contains(gateway.Listener().Authority, snapshot.Out, StringComparison.Ordinal);
         Assert.Equal(Document("two", two.Address), (await gateway.CtlAsync("config")).Out);
 

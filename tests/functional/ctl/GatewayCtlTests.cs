@@ -31,12 +31,19 @@ public sealed class GatewayCtlTests
           { "sequence": 9, "time": "2026-11-20T09:00:00+00:00", "version": "{{FakeAdmin.Version2}}", "source": "file", "actor": "file", "result": "applied", "durationMs": 8, "live": false } ] }
         """;
 
-    private const string Pools = """
+    private const string Ejected = """
+        { "sequence": 2, "time": "2026-11-20T09:00:02+00:00", "endpoint": "10.0.0.2:8080", "from": "healthy", "to": "ejected", "cause": "no_answer", "detail": "3 attempts in a row without an answer", "until": "2026-11-20T09:00:12+00:00" }
+        """;
+
+    private const string Pools = $$"""
         { "pools": [
-          { "name": "empty", "protocol": "http1", "loadBalancing": "leastRequests", "panic": false, "endpoints": [] },
-          { "name": "shop", "protocol": "https", "loadBalancing": "roundRobin", "panic": false, "endpoints": [
-            { "address": "10.0.0.1:8080", "weight": 1, "healthy": true, "inFlight": 3, "attempts": 120034, "failures": 2, "connections": 8, "used": true },
-            { "address": "10.0.0.2:8080", "weight": 10, "healthy": false, "inFlight": 0, "attempts": 7, "failures": 7, "connections": 0, "used": false, "reason": "probe_failed" } ] } ] }
+          { "name": "empty", "protocol": "http1", "loadBalancing": "leastRequests", "panic": false, "endpoints": [], "ledger": [] },
+          { "name": "shop", "protocol": "https", "loadBalancing": "roundRobin", "panic": true, "endpoints": [
+            { "address": "10.0.0.1:8080", "weight": 1, "healthy": true, "inFlight": 3, "attempts": 120034, "failures": 2, "connections": 8, "used": true, "state": "healthy", "errors": 41 },
+            { "address": "10.0.0.2:8080", "weight": 10, "healthy": false, "inFlight": 0, "attempts": 7, "failures": 7, "connections": 0, "used": false, "reason": "ejected", "state": "ejected", "errors": 0, "lastChange": {{Ejected}} } ],
+            "ledger": [
+              { "sequence": 3, "time": "2026-11-20T09:00:03+00:00", "from": "normal", "to": "panic", "cause": "panic", "detail": "0 of 2 endpoints are well" },
+              {{Ejected}} ] } ] }
         """;
 
     private const string Routes = $$"""
@@ -81,6 +88,17 @@ public sealed class GatewayCtlTests
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         using JsonDocument printed = JsonDocument.Parse(result.Out), expected = JsonDocument.Parse(answer);
         Assert.True(JsonElement.DeepEquals(expected.RootElement, printed.RootElement), result.Out);
+    }
+
+    [Fact]
+    public async Task Pools_ShowsALedger()
+    {
+        await using FakeAdmin admin = await FakeAdmin.StartAsync();
+        admin.Answer("/admin/pools", Pools);
+        CommandResult result = await admin.CtlAsync("pools", "shop", "--ledger");
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Golden.Check("ctl/pools-ledger.txt", result.Out);
+        Assert.Equal("/admin/pools?pool=shop&ledger=1000", admin.LastRequest.Target);
     }
 
     [Fact]
@@ -240,8 +258,8 @@ public sealed class GatewayCtlTests
     }
 
     [Theory]
-    [InlineData("", "\u001b[31munhealthy\u001b[0m")]
-    [InlineData("NO_COLOR=1", "10.0.0.2:8080  unhealthy  ")]
+    [InlineData("", "\u001b[31mejected\u001b[0m")]
+    [InlineData("NO_COLOR=1", "10.0.0.2:8080  ejected  ")]
     public async Task Terminal_GetsColoursUnlessNotWanted_AndTheColumnsThatFit(string setting, string expected)
     {
         string? script = Command.Find("script");
@@ -249,7 +267,7 @@ public sealed class GatewayCtlTests
         await using FakeAdmin admin = await FakeAdmin.StartAsync();
         admin.Answer("/admin/pools", Pools);
         string token = admin.Folder.Write("token", "s3cret");
-        string inside = $"stty cols 82; unset NO_COLOR; TERM=xterm {setting} {GatewayProcess.CtlExecutable} pools --server {admin.Url} --token-file {token}";
+        string inside = $"stty cols 80; unset NO_COLOR; TERM=xterm {setting} {GatewayProcess.CtlExecutable} pools --server {admin.Url} --token-file {token}";
         CommandResult result = await Command.RunAsync(script!, ["-qec", inside, "/dev/null"]);
         Assert.Contains(expected, result.Out, StringComparison.Ordinal);
         Assert.DoesNotContain("PROTOCOL", result.Out, StringComparison.Ordinal);

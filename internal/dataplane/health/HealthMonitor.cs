@@ -1,0 +1,70 @@
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Health;
+
+/// <summary>
+/// Watches over the endpoints of all pools that are live. A candidate that is only compiled is not known here: nothing begins before it is
+/// published, and what the next snapshot has as well goes on undisturbed.
+/// </summary>
+internal sealed class HealthMonitor(HealthServices services)
+{
+    // As exact as an ejection's end is.
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(250);
+
+    private readonly CancellationTokenSource _stop = new();
+    private PoolMonitor[] _pools = [];
+    private Task? _running;
+
+    /// <summary>To be called after each publish, by one at a time.</summary>
+    public void Follow(GatewaySnapshot snapshot)
+    {
+        Dictionary<PoolState, PoolMonitor> before = _pools.ToDictionary(static monitor => monitor.Pool);
+        PoolMonitor[] next = new PoolMonitor[snapshot.Pools.Length];
+        for (int i = 0; i < next.Length; i++)
+        {
+            PoolModel pool = snapshot.Pools[i];
+            if (before.Remove(pool.State, out PoolMonitor? known)) known.Follow(pool);
+            else known = new PoolMonitor(pool, services);
+            next[i] = known;
+        }
+        Volatile.Write(ref _pools, next);
+        foreach (PoolMonitor gone in before.Values) gone.Stop();
+        _running ??= RunAsync();
+    }
+
+    /// <summary>Ends all watching, and returns when nothing of it runs any more.</summary>
+    public async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        if (_running is not null) await _running;
+        foreach (PoolMonitor pool in _pools) pool.Stop();
+    }
+
+    private async Task RunAsync()
+    {
+        using PeriodicTimer timer = new(Interval, services.Time);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_stop.Token))
+            {
+                foreach (PoolMonitor pool in Volatile.Read(ref _pools)) Tick(pool);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped.
+        }
+    }
+
+    private void Tick(PoolMonitor pool)
+    {
+        try
+        {
+            pool.Tick();
+        }
+        catch (Exception failure)
+        {
+            HealthLog.MonitorFailed(services.Log, pool.Pool.Name, failure);
+        }
+    }
+}

@@ -1,0 +1,68 @@
+using System.Globalization;
+using Gateway.Config;
+using Gateway.Core.Outlier;
+using Gateway.DataPlane.Runtime;
+
+namespace Gateway.DataPlane.Health;
+
+/// <summary>The words of the ledger, of metrics and of the admin API. Part of the contract.</summary>
+internal static class HealthWords
+{
+    public const string Panic = "panic", Normal = "normal";
+
+    public static string StateOf(EndpointFaults faults)
+    {
+        if (faults == EndpointFaults.None) return "healthy";
+        List<string> words = [];
+        if ((faults & EndpointFaults.Ejected) != 0) words.Add("ejected");
+        if ((faults & EndpointFaults.ProbeFailed) != 0) words.Add("unhealthy");
+        return string.Join(", ", words);
+    }
+
+    public static string CauseOf(EjectionReason reason) => reason switch
+    {
+        EjectionReason.Unanswered => "no_answer",
+        EjectionReason.ConsecutiveFailures => "consecutive_failures",
+        EjectionReason.FailurePercent => "failure_percent",
+        EjectionReason.Latency => "latency",
+        _ => throw new ArgumentOutOfRangeException(nameof(reason)),
+    };
+
+    /// <summary>What a decision was based on, with the settings it was held against.</summary>
+    public static string DetailOf(in EjectionDecision decision, HealthPlan plan, (AttemptKind Kind, int Status) last)
+    {
+        OutlierSettings? outlier = plan.Outlier;
+        switch (decision.Step)
+        {
+            case EjectionStep.Returned: return "its time is over";
+            case EjectionStep.Released: return "the settings, or the number of endpoints, allow it no more";
+        }
+        string evidence = decision.Reason switch
+        {
+            EjectionReason.Unanswered =>
+                $"{decision.Failures} attempts in a row without an answer (health.passive.failures {plan.Passive!.Failures}), the last: {WordOf(last)}",
+            EjectionReason.ConsecutiveFailures =>
+                $"{decision.Failures} failures in a row (outlier.consecutiveFailures {outlier!.ConsecutiveFailures}), the last: {WordOf(last)}",
+            EjectionReason.FailurePercent => string.Create(CultureInfo.InvariantCulture,
+                $"{decision.Failures} of {decision.Attempts} attempts in {DurationText.Format(outlier!.Window)} failed (outlier.failurePercent {outlier.FailurePercent} of at least {outlier.MinRequests}), the last: {WordOf(last)}"),
+            _ => string.Create(CultureInfo.InvariantCulture,
+                $"95th percentile {Milliseconds(decision.Latency):0.#} ms of {decision.Attempts} answers in {DurationText.Format(outlier!.Interval)}, the pool's {Milliseconds(decision.PoolLatency):0.#} ms (outlier.latency.multiplier {outlier.LatencyMultiplier}, intervals {outlier.LatencyIntervals})"),
+        };
+        if (decision.Step == EjectionStep.Spared)
+            return $"{evidence}; stays in, for {decision.Ejected} of the pool are out and outlier.maxEjectedPercent {outlier!.MaxEjectedPercent} allows {decision.Allowed}";
+        string count = decision.Member.Ejections > 1 && decision.Reason != EjectionReason.Unanswered ? $", for the {decision.Member.Ejections}. time" : "";
+        return $"{evidence}; out for {DurationText.Format(decision.Length)}{count}, {decision.Ejected} of the pool are out";
+    }
+
+    private static string WordOf((AttemptKind Kind, int Status) failure) => failure.Kind switch
+    {
+        AttemptKind.ServerError => failure.Status.ToString(CultureInfo.InvariantCulture),
+        AttemptKind.ConnectFailed => "not connected",
+        AttemptKind.Reset => "reset",
+        AttemptKind.ProtocolError => "not HTTP",
+        AttemptKind.Timeout => "timeout",
+        _ => "none",
+    };
+
+    private static double Milliseconds(long timestampTicks) => timestampTicks * 1000.0 / System.Diagnostics.Stopwatch.Frequency;
+}

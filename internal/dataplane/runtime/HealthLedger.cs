@@ -1,0 +1,40 @@
+namespace Gateway.DataPlane.Runtime;
+
+/// <summary>A change of how an endpoint or a whole pool is, with what it was based on.</summary>
+/// <param name="Sequence">Rises by one within the pool.</param>
+/// <param name="Endpoint">Its address; empty for the pool's own state.</param>
+/// <param name="From">What it was before: <c>healthy</c>, <c>unhealthy</c>, <c>unprobed</c>, <c>ejected</c>, several of them, or of a pool <c>normal</c> and <c>panic</c>.</param>
+/// <param name="To">What it is now; the same as before when something was decided against a change.</param>
+/// <param name="Cause">In one word, as metrics have it.</param>
+/// <param name="Detail">For a person: which probe or attempts, counters and thresholds.</param>
+/// <param name="Until">When an ejection ends; null for anything else.</param>
+internal sealed record LedgerEntry(
+    long Sequence, DateTimeOffset Time, string Endpoint, string From, string To, string Cause, string Detail, DateTimeOffset? Until);
+
+/// <summary>The last changes of a pool's health, oldest dropped first. Lives as long as the pool, across applies. Thread safe.</summary>
+internal sealed class HealthLedger
+{
+    /// <summary>Entries kept. One endpoint that flaps writes two for each ejection.</summary>
+    public const int Capacity = 200;
+
+    private readonly Lock _gate = new();
+    private readonly Queue<LedgerEntry> _entries = new();
+    private long _sequence;
+
+    public LedgerEntry Add(DateTimeOffset time, string endpoint, string from, string to, string cause, string detail, DateTimeOffset? until = null)
+    {
+        lock (_gate)
+        {
+            LedgerEntry entry = new(++_sequence, time, endpoint, from, to, cause, detail, until);
+            _entries.Enqueue(entry);
+            if (_entries.Count > Capacity) _entries.Dequeue();
+            return entry;
+        }
+    }
+
+    /// <summary>Oldest first.</summary>
+    public IReadOnlyList<LedgerEntry> Entries
+    {
+        get { lock (_gate) return [.. _entries]; }
+    }
+}
