@@ -9,6 +9,8 @@ internal sealed class AccessLogFormatter(TimeProvider time)
 {
     private long _anchorTimestamp;
     private DateTimeOffset _anchor;
+    private long _second;
+    private readonly byte[] _secondText = new byte[20];
 
     /// <summary>Takes a reading of the wall clock, from which the timestamps of the entries that follow are dated; so a request needs none.</summary>
     public void Synchronize()
@@ -35,24 +37,24 @@ internal sealed class AccessLogFormatter(TimeProvider time)
             switch (field)
             {
                 case AccessLogField.Time:
-                    Name(line, start, "time"u8);
+                    Name(line, start, ",\"time\":"u8);
                     line.Byte((byte)'"');
-                    line.Number(At(entry.StartedAt).UtcDateTime, "yyyy-MM-ddTHH:mm:ss.fffZ");
+                    Time(line, At(entry.StartedAt));
                     line.Byte((byte)'"');
                     break;
-                case AccessLogField.RequestId: Text(line, start, "requestId"u8, entry.RequestId); break;
-                case AccessLogField.Method: Text(line, start, "method"u8, entry.Method); break;
-                case AccessLogField.Scheme: Text(line, start, "scheme"u8, entry.Scheme); break;
-                case AccessLogField.Host: Text(line, start, "host"u8, UrlRedaction.Host(entry.Host)); break;
+                case AccessLogField.RequestId: Text(line, start, ",\"requestId\":"u8, entry.RequestId); break;
+                case AccessLogField.Method: Text(line, start, ",\"method\":"u8, entry.Method); break;
+                case AccessLogField.Scheme: Text(line, start, ",\"scheme\":"u8, entry.Scheme); break;
+                case AccessLogField.Host: Text(line, start, ",\"host\":"u8, UrlRedaction.Host(entry.Host)); break;
                 case AccessLogField.Path:
-                    Name(line, start, "path"u8);
+                    Name(line, start, ",\"path\":"u8);
                     line.Byte((byte)'"');
                     UrlRedaction.Path(line, Path(entry), Escaping.Json);
                     line.Byte((byte)'"');
                     break;
                 case AccessLogField.Query:
                     ReadOnlySpan<char> query = Query(entry, model);
-                    Name(line, start, "query"u8);
+                    Name(line, start, ",\"query\":"u8);
                     if (query.IsEmpty)
                     {
                         line.Ascii("null"u8);
@@ -62,17 +64,17 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                     UrlRedaction.Query(line, query, Escaping.Json);
                     line.Byte((byte)'"');
                     break;
-                case AccessLogField.Protocol: Text(line, start, "protocol"u8, entry.Protocol); break;
-                case AccessLogField.Status: Number(line, start, "status"u8, entry.Status); break;
-                case AccessLogField.Route: Text(line, start, "route"u8, entry.Route); break;
-                case AccessLogField.Pool: Text(line, start, "pool"u8, entry.Pool); break;
-                case AccessLogField.Endpoint: Text(line, start, "endpoint"u8, entry.Endpoint); break;
-                case AccessLogField.Attempts: Number(line, start, "attempts"u8, entry.Attempts); break;
-                case AccessLogField.Category: Text(line, start, "category"u8, entry.Category); break;
-                case AccessLogField.Detail: Text(line, start, "detail"u8, entry.Detail); break;
-                case AccessLogField.Snapshot: Text(line, start, "snapshot"u8, entry.Snapshot); break;
+                case AccessLogField.Protocol: Text(line, start, ",\"protocol\":"u8, entry.Protocol); break;
+                case AccessLogField.Status: Number(line, start, ",\"status\":"u8, entry.Status); break;
+                case AccessLogField.Route: Text(line, start, ",\"route\":"u8, entry.Route); break;
+                case AccessLogField.Pool: Text(line, start, ",\"pool\":"u8, entry.Pool); break;
+                case AccessLogField.Endpoint: Text(line, start, ",\"endpoint\":"u8, entry.Endpoint); break;
+                case AccessLogField.Attempts: Number(line, start, ",\"attempts\":"u8, entry.Attempts); break;
+                case AccessLogField.Category: Text(line, start, ",\"category\":"u8, entry.Category); break;
+                case AccessLogField.Detail: Text(line, start, ",\"detail\":"u8, entry.Detail); break;
+                case AccessLogField.Snapshot: Text(line, start, ",\"snapshot\":"u8, entry.Snapshot); break;
                 case AccessLogField.ClientIp:
-                    Name(line, start, "clientIp"u8);
+                    Name(line, start, ",\"clientIp\":"u8);
                     if (entry.ClientIp is null)
                     {
                         line.Ascii("null"u8);
@@ -82,13 +84,13 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                     line.Number(Address(entry.ClientIp));
                     line.Byte((byte)'"');
                     break;
-                case AccessLogField.Listener: Text(line, start, "listener"u8, entry.Listener); break;
-                case AccessLogField.DurationMs: Milliseconds(line, start, "durationMs"u8, entry.StartedAt, entry.EndedAt); break;
-                case AccessLogField.UpstreamMs: Milliseconds(line, start, "upstreamMs"u8, entry.UpstreamStartedAt, entry.UpstreamHeadersAt); break;
-                case AccessLogField.RequestBytes: Number(line, start, "requestBytes"u8, entry.RequestBytes); break;
-                case AccessLogField.ResponseBytes: Number(line, start, "responseBytes"u8, entry.ResponseBytes); break;
+                case AccessLogField.Listener: Text(line, start, ",\"listener\":"u8, entry.Listener); break;
+                case AccessLogField.DurationMs: Milliseconds(line, start, ",\"durationMs\":"u8, entry.StartedAt, entry.EndedAt); break;
+                case AccessLogField.UpstreamMs: Milliseconds(line, start, ",\"upstreamMs\":"u8, entry.UpstreamStartedAt, entry.UpstreamHeadersAt); break;
+                case AccessLogField.RequestBytes: Number(line, start, ",\"requestBytes\":"u8, entry.RequestBytes); break;
+                case AccessLogField.ResponseBytes: Number(line, start, ",\"responseBytes\":"u8, entry.ResponseBytes); break;
                 case AccessLogField.UserAgent:
-                    Name(line, start, "userAgent"u8);
+                    Name(line, start, ",\"userAgent\":"u8);
                     if (string.IsNullOrEmpty(entry.UserAgent))
                     {
                         line.Ascii("null"u8);
@@ -99,7 +101,7 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                     line.Byte((byte)'"');
                     break;
                 case AccessLogField.Referer:
-                    Name(line, start, "referer"u8);
+                    Name(line, start, ",\"referer\":"u8);
                     if (string.IsNullOrEmpty(entry.Referer))
                     {
                         line.Ascii("null"u8);
@@ -109,9 +111,9 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                     UrlRedaction.Url(line, entry.Referer, Escaping.Json, !model.RedactQuery);
                     line.Byte((byte)'"');
                     break;
-                case AccessLogField.TlsVersion: Text(line, start, "tlsVersion"u8, entry.TlsVersion); break;
-                case AccessLogField.TlsCipher: Text(line, start, "tlsCipher"u8, entry.TlsCipher); break;
-                case AccessLogField.Sni: Text(line, start, "sni"u8, entry.Sni); break;
+                case AccessLogField.TlsVersion: Text(line, start, ",\"tlsVersion\":"u8, entry.TlsVersion); break;
+                case AccessLogField.TlsCipher: Text(line, start, ",\"tlsCipher\":"u8, entry.TlsCipher); break;
+                case AccessLogField.Sni: Text(line, start, ",\"sni\":"u8, entry.Sni); break;
             }
         }
         line.Byte((byte)'}');
@@ -169,13 +171,8 @@ internal sealed class AccessLogFormatter(TimeProvider time)
 
     private DateTimeOffset At(long timestamp) => _anchor + time.GetElapsedTime(_anchorTimestamp, timestamp);
 
-    private static void Name(LineBuffer line, int start, ReadOnlySpan<byte> name)
-    {
-        if (line.Length != start) line.Byte((byte)',');
-        line.Byte((byte)'"');
-        line.Ascii(name);
-        line.Ascii("\":"u8);
-    }
+    /// <param name="name">With its comma, quotes and colon; the comma is left out before the first field.</param>
+    private static void Name(LineBuffer line, int start, ReadOnlySpan<byte> name) => line.Ascii(line.Length == start ? name[1..] : name);
 
     private static void Text(LineBuffer line, int start, ReadOnlySpan<byte> name, ReadOnlySpan<char> value)
     {
@@ -199,7 +196,35 @@ internal sealed class AccessLogFormatter(TimeProvider time)
     private void Milliseconds(LineBuffer line, int start, ReadOnlySpan<byte> name, long from, long to)
     {
         Name(line, start, name);
-        if (from == 0 || to == 0) line.Ascii("null"u8);
-        else line.Number(time.GetElapsedTime(from, to).TotalMilliseconds, "0.###");
+        if (from == 0 || to == 0)
+        {
+            line.Ascii("null"u8);
+            return;
+        }
+        long microseconds = (long)Math.Round(time.GetElapsedTime(from, to).TotalMicroseconds);
+        if (microseconds < 0)
+        {
+            line.Byte((byte)'-');
+            microseconds = -microseconds;
+        }
+        (long whole, long rest) = Math.DivRem(microseconds, 1000);
+        line.Number(whole);
+        if (rest == 0) return;
+        Span<byte> fraction = [(byte)'.', (byte)('0' + rest / 100), (byte)('0' + rest / 10 % 10), (byte)('0' + rest % 10)];
+        line.Ascii(fraction.TrimEnd((byte)'0'));
+    }
+
+    // RFC 3339 with milliseconds; all but those is the same for every line of a second.
+    private void Time(LineBuffer line, DateTimeOffset at)
+    {
+        (long second, long rest) = Math.DivRem(at.UtcTicks, TimeSpan.TicksPerSecond);
+        if (second != _second)
+        {
+            _second = second;
+            _ = at.UtcDateTime.TryFormat(_secondText, out _, "yyyy-MM-ddTHH:mm:ss.", CultureInfo.InvariantCulture);
+        }
+        long milliseconds = rest / TimeSpan.TicksPerMillisecond;
+        line.Ascii(_secondText);
+        line.Ascii([(byte)('0' + milliseconds / 100), (byte)('0' + milliseconds / 10 % 10), (byte)('0' + milliseconds % 10), (byte)'Z']);
     }
 }

@@ -1,7 +1,6 @@
 using System.Net;
 using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
-using Microsoft.Extensions.Primitives;
 
 namespace Gateway.DataPlane.Proxy;
 
@@ -30,7 +29,10 @@ internal sealed class Exchange
     public Task? Sending { get; set; }
 
     /// <summary>The request's fields as they were received, read once.</summary>
-    public HeaderFields Fields { get; } = new();
+    public RequestFields Fields { get; } = new();
+
+    /// <summary>How they look in a request to an HTTP/1.1 upstream.</summary>
+    public UpstreamFieldBlock FieldBlock { get; } = new();
 
     /// <summary>The response's head has come: what of the body is still to be sent is under no attempt's time.</summary>
     public volatile bool HeadersReceived;
@@ -54,7 +56,7 @@ internal sealed class Exchange
     public void Reset()
     {
         Context.Reset();
-        Fields.Clear();
+        Fields.Rest();
         WebSocketKey = null;
         HeadersReceived = false;
     }
@@ -73,27 +75,5 @@ internal sealed class Exchange
         _forwardedOf = (host, scheme);
         Forwarded = ForwardingHeaders.ForwardedElement(_forwardedFor, host, scheme);
         ForwardedPort = ForwardingHeaders.PortOf(host, scheme);
-    }
-}
-
-/// <summary>Names and values in arrival order. The arrays are kept between requests.</summary>
-internal sealed class HeaderFields
-{
-    private (string Name, StringValues Values)[] _fields = new (string, StringValues)[32];
-
-    public int Count { get; private set; }
-
-    public ReadOnlySpan<(string Name, StringValues Values)> All => _fields.AsSpan(0, Count);
-
-    public void Add(string name, StringValues values)
-    {
-        if (Count == _fields.Length) Array.Resize(ref _fields, Count * 2);
-        _fields[Count++] = (name, values);
-    }
-
-    public void Clear()
-    {
-        Array.Clear(_fields, 0, Count);
-        Count = 0;
     }
 }

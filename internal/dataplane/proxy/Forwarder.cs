@@ -1,4 +1,5 @@
 using System.Net;
+using System.Runtime.CompilerServices;
 using Gateway.Config;
 using Gateway.Core.Pool;
 using Gateway.DataPlane.Proxy.Http1;
@@ -17,6 +18,7 @@ internal sealed partial class Forwarder(ProxyServices services)
 {
     private readonly Http1Forwarder _http1 = new(services);
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     public async ValueTask ForwardAsync(Exchange exchange, RouteModel route, long bodyLimit)
     {
         RequestContext request = exchange.Context;
@@ -32,8 +34,13 @@ internal sealed partial class Forwarder(ProxyServices services)
         endpoint.State.Load.Begin();
         endpoint.Upstream.Load.Begin();
         exchange.Deadline.Begin(request.StartedAt, route.RequestTimeout);
-        CancellationTokenRegistration departure = exchange.Downstream.Aborted.UnsafeRegister(
-            static deadline => ((RequestDeadline)deadline!).Cancel(ErrorCategory.ClientClosed), exchange.Deadline);
+        CancellationTokenRegistration departure = default;
+        bool watched = exchange.Downstream.WatchDeparture(exchange.Deadline);
+        if (!watched)
+        {
+            departure = exchange.Downstream.Aborted.UnsafeRegister(
+                static deadline => ((RequestDeadline)deadline!).Cancel(ErrorCategory.ClientClosed), exchange.Deadline);
+        }
         try
         {
             if (endpoint.Upstream is LoopUpstream http1) await _http1.AttemptAsync(exchange, route, pool, http1, exchange.Downstream.Loop!, bodyLimit);
@@ -42,7 +49,7 @@ internal sealed partial class Forwarder(ProxyServices services)
         finally
         {
             // Waits for a callback that runs: it must not reach the connection's next request.
-            await departure.DisposeAsync();
+            if (!watched) await departure.DisposeAsync();
             endpoint.Upstream.Load.End();
             endpoint.State.Load.End();
         }

@@ -30,7 +30,7 @@ internal static class ForwardingHeaders
         Via,
     }
 
-    private static readonly FrozenDictionary<string, Rule> Rules = new Dictionary<string, Rule>
+    private static readonly FrozenDictionary<string, Rule> Rules = new Dictionary<string, Rule>(HopByHop.Names.Select(static name => KeyValuePair.Create(name, Rule.Drop)))
     {
         ["Host"] = Rule.Drop,
         ["Content-Length"] = Rule.Drop,
@@ -44,6 +44,7 @@ internal static class ForwardingHeaders
         ["Via"] = Rule.Via,
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>All but X-Request-Id, the one field that is another for each request.</summary>
     public static void Write<TSink>(Exchange exchange, ref TSink sink)
         where TSink : struct, IHeaderSink
     {
@@ -69,12 +70,10 @@ internal static class ForwardingHeaders
                 }
                 continue;
             }
-            if (HopByHop.Is(name)) continue;
             if (connection.Count != 0 && HopByHop.IsNamedBy(connection, name)) continue;
             AddAll(ref sink, name, values);
         }
 
-        sink.Add("X-Request-Id", context.RequestId);
         if (Joined(forwardedFor, exchange.PeerText) is { Length: > 0 } chain) sink.Add("X-Forwarded-For", chain);
         if (!proto) sink.Add("X-Forwarded-Proto", context.Downstream.Scheme);
         if (!host && context.Host.Length != 0) sink.Add("X-Forwarded-Host", context.Host);

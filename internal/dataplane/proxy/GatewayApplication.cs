@@ -1,5 +1,7 @@
+using System.Runtime.CompilerServices;
 using System.Text;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http.Features;
@@ -50,7 +52,7 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         request.Listener = listener.In(snapshot);
         try
         {
-            await ServeAsync(context);
+            if (Admit(context, out long bodyLimit) is { } route && !await IsAnsweredAsync(route, request)) await _forwarder.ForwardAsync(context, route, bodyLimit);
             if (request.Category != ErrorCategory.None) await ErrorResponder.RespondAsync(request);
             else request.Status = context.Downstream.StatusCode;
         }
@@ -68,16 +70,18 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
 
     public void DisposeContext(Exchange context, Exception? exception) => context.Reset();
 
-    private async ValueTask ServeAsync(Exchange exchange)
+    /// <summary>The route to go on with; null when the request has been answered or refused.</summary>
+    private RouteModel? Admit(Exchange exchange, out long bodyLimit)
     {
         RequestContext request = exchange.Context;
-        if (!RequestHead.Read(exchange, services.RequestIds)) return;
+        bodyLimit = 0;
+        if (!RequestHead.Read(exchange, services.RequestIds)) return null;
         // A gRPC stream or a tunnel may be silent for as long as the route's idle timeout lets it; the rate is for uploads.
         if (request.IsGrpc || exchange.Downstream.UpgradeProtocol is not null) exchange.Downstream.AllowQuietBody();
         if (request.RawPathAndQuery == "*")
         {
             AnswerAsterisk(exchange);
-            return;
+            return null;
         }
         request.Route = request.Listener.Routes.Match(new RouteRequest(request), out bool twoReadings);
         if (request.Route is not { } route)
@@ -85,19 +89,25 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
             request.Fail(ErrorCategory.NoRoute, twoReadings
                 ? "No route matches the request: its path can be read in two ways that lead to different routes (encoded or back slashes, empty segments, path parameters)."
                 : "No route matches the request.");
-            return;
+            return null;
         }
-        long limit = route.MaxBodyBytes ?? request.Listener.MaxBodyBytes;
-        if (limit != 0 && exchange.Downstream.RequestHeaders.ContentLength > limit)
+        bodyLimit = route.MaxBodyBytes ?? request.Listener.MaxBodyBytes;
+        if (bodyLimit == 0 || !(exchange.Downstream.RequestHeaders.ContentLength > bodyLimit)) return route;
+        request.Fail(ErrorCategory.RequestTooLarge, "The request body is larger than the route accepts.");
+        return null;
+    }
+
+    private static ValueTask<bool> IsAnsweredAsync(RouteModel route, RequestContext request) =>
+        route.Filters.Length == 0 ? new(false) : RunFiltersAsync(route.Filters, request);
+
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
+    private static async ValueTask<bool> RunFiltersAsync(IRequestFilter[] filters, RequestContext request)
+    {
+        foreach (IRequestFilter filter in filters)
         {
-            request.Fail(ErrorCategory.RequestTooLarge, "The request body is larger than the route accepts.");
-            return;
+            if (await filter.OnRequestAsync(request)) return true;
         }
-        foreach (IRequestFilter filter in route.Filters)
-        {
-            if (await filter.OnRequestAsync(request)) return;
-        }
-        await _forwarder.ForwardAsync(exchange, route, limit);
+        return false;
     }
 
     // "OPTIONS *" asks about the server itself, not about anything behind it (RFC 9110 section 9.3.7).

@@ -18,6 +18,9 @@ internal static class HopByHop
         "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "Forwarded", "Via", "X-Request-Id", "X-Real-IP",
         "Traceparent", "Tracestate", "Expect");
 
+    /// <summary>Those that never go on.</summary>
+    public static IEnumerable<string> Names => Always;
+
     public static bool Is(string name) => Always.Contains(name);
 
     /// <summary>Whether Connection may name the field as this hop's.</summary>

@@ -19,15 +19,27 @@ internal sealed class KestrelDownstream : IDownstream
     private IHttpResponseFeature _response = null!;
     private IHttpResponseBodyFeature _body = null!;
     private IHttpRequestLifetimeFeature _lifetime = null!;
+    private ILoopFeature? _loop;
 
+    /// <param name="features">Kestrel's, the same object for every request of a connection (HTTP/2: of a stream slot).</param>
     public void Attach(IFeatureCollection features)
+    {
+        if (!ReferenceEquals(features, _features)) AttachConnection(features);
+        UpgradeProtocol = FindUpgrade();
+    }
+
+    // Kestrel's features of a request are one object, reset between requests; asking the collection for each every time costs a good
+    // part of what Kestrel does for a request. What belongs to the connection does not change after its first request has come.
+    private void AttachConnection(IFeatureCollection features)
     {
         _features = features;
         _request = features.Get<IHttpRequestFeature>()!;
         _response = features.Get<IHttpResponseFeature>()!;
         _body = features.Get<IHttpResponseBodyFeature>()!;
         _lifetime = features.Get<IHttpRequestLifetimeFeature>()!;
-        UpgradeProtocol = FindUpgrade();
+        _loop = features.Get<ILoopFeature>();
+        Peer = features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
+        Tls = features.Get<TlsConnectionInfo>();
     }
 
     public string Protocol => _request.Protocol;
@@ -39,13 +51,25 @@ internal sealed class KestrelDownstream : IDownstream
     public PipeReader RequestBody => _features.Get<IRequestBodyPipeFeature>()!.Reader;
     public string? UpgradeProtocol { get; private set; }
     public CancellationToken Aborted => _lifetime.RequestAborted;
-    public IPAddress? Peer => _features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
+    public IPAddress? Peer { get; private set; }
 
     /// <summary>The event loop that the client's connection lives on; null on the sockets transport.</summary>
-    public EventLoop? Loop => _features.Get<ILoopFeature>()?.Loop;
+    public EventLoop? Loop => _loop?.Loop;
 
     /// <summary>Null without TLS.</summary>
-    public TlsConnectionInfo? Tls => _features.Get<TlsConnectionInfo>();
+    public TlsConnectionInfo? Tls { get; private set; }
+
+    /// <summary>
+    /// Tells the deadline when the client goes. True: the connection itself does so, for HTTP/1.1 on a loop; false: only
+    /// <see cref="Aborted"/> does, which costs a registration, for a stream may be reset while its connection lives.
+    /// </summary>
+    public bool WatchDeparture(RequestDeadline deadline)
+    {
+        if (_loop is null || IsHttp2) return false;
+        _loop.Watcher = deadline;
+        if (_loop.IsPeerGone) deadline.Cancel(ErrorCategory.ClientClosed);
+        return true;
+    }
 
     public int StatusCode
     {

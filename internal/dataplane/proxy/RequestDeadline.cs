@@ -1,4 +1,5 @@
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Proxy;
 
@@ -10,137 +11,187 @@ internal enum Party : byte
 }
 
 /// <summary>
-/// All timeouts of a request and the client's departure behind one cancellation token. One timer per connection: it is armed for the
-/// nearest of the deadlines, looks when it fires whether one has really passed, and is never disarmed, so that in the steady state a
-/// request costs no timer operation. The request's flow sets the deadlines; timer and client may cancel from any thread.
+/// All timeouts of a request and the client's departure, and what they break off: the guarded connection, and whoever took the token. One
+/// timer per connection: it is armed for the nearest of the deadlines, looks when it fires whether one has really passed, and is never
+/// disarmed, so that in the steady state a request costs no timer operation. The request's flow sets the deadlines, one writer at a time;
+/// timer and client may cancel from any thread.
 /// </summary>
-internal sealed class RequestDeadline(TimeProvider time)
+internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
 {
+    private readonly double _ticksPerTick = time.TimestampFrequency / (double)TimeSpan.TicksPerSecond;
     private readonly Lock _gate = new();
+
+    // Under the gate.
     private CancellationTokenSource? _source;
+    private LoopConnection? _guarded;
     private ITimer? _timer;
-    private long _armedFor = long.MaxValue;
-    private bool _active;
+
+    // Written by the flow, read by the timer. Each is followed by a fence and a look at _armedFor: either the flow sees that the timer has
+    // been taken back, or the timer sees the new value.
     private long _requestDue;
     private long _attemptDue;
     private long _idleTicks;
     private long _lastMove;
     private volatile Party _waitingFor;
-    private ErrorCategory _reason;
 
-    /// <summary>Why the token was cancelled; None when it was not.</summary>
-    public ErrorCategory Reason
-    {
-        get { lock (_gate) return _reason; }
-    }
+    private long _armedFor = long.MaxValue;
+    private volatile bool _active;
+    private volatile ErrorCategory _reason;
 
-    public CancellationToken Token => _source!.Token;
+    /// <summary>Why it struck; None when it did not.</summary>
+    public ErrorCategory Reason => _reason;
+
+    public CancellationToken Token => (_source ?? CreateSource()).Token;
 
     /// <summary>Starts over for a new request. <see cref="Timeout.InfiniteTimeSpan"/> is no limit here and below.</summary>
+    /// <param name="startedAt">A timestamp of the clock, as every <c>long</c> here.</param>
     public void Begin(long startedAt, TimeSpan requestTimeout)
     {
-        lock (_gate)
-        {
-            _source ??= new CancellationTokenSource();
-            _reason = ErrorCategory.None;
-            _requestDue = After(startedAt, requestTimeout);
-            _attemptDue = long.MaxValue;
-            _idleTicks = long.MaxValue;
-            _waitingFor = Party.Upstream;
-            _active = true;
-            ArmBy_NeedsLock(_requestDue);
-        }
+        // Inactive: nobody else looks at what is set here.
+        _reason = ErrorCategory.None;
+        _requestDue = After(startedAt, requestTimeout);
+        _attemptDue = long.MaxValue;
+        _idleTicks = long.MaxValue;
+        _waitingFor = Party.Upstream;
+        _active = true;
+        ArmBy(_requestDue);
     }
 
     /// <summary>From now on the response headers are due.</summary>
-    public void BeginAttempt(TimeSpan timeout)
+    public void BeginAttempt(long now, TimeSpan timeout)
     {
-        lock (_gate)
-        {
-            _attemptDue = After(time.GetTimestamp(), timeout);
-            ArmBy_NeedsLock(_attemptDue);
-        }
+        _attemptDue = After(now, timeout);
+        ArmBy(_attemptDue);
     }
 
-    public void EndAttempt()
-    {
-        lock (_gate) _attemptDue = long.MaxValue;
-    }
+    public void BeginAttempt(TimeSpan timeout) => BeginAttempt(time.GetTimestamp(), timeout);
+
+    public void EndAttempt() => Volatile.Write(ref _attemptDue, long.MaxValue);
 
     /// <summary>From now on something must move every so often (<see cref="Moved"/>).</summary>
-    public void WatchIdle(TimeSpan timeout)
+    public void WatchIdle(long now, TimeSpan timeout)
     {
-        lock (_gate)
-        {
-            _idleTicks = timeout == Timeout.InfiniteTimeSpan ? long.MaxValue : Ticks(timeout);
-            _lastMove = time.GetTimestamp();
-            ArmBy_NeedsLock(IdleDue);
-        }
+        _lastMove = now;
+        _idleTicks = timeout == Timeout.InfiniteTimeSpan ? long.MaxValue : Ticks(timeout);
+        ArmBy(IdleDue);
     }
 
-    public void StopWatchingIdle()
-    {
-        lock (_gate) _idleTicks = long.MaxValue;
-    }
+    public void WatchIdle(TimeSpan timeout) => WatchIdle(time.GetTimestamp(), timeout);
 
     /// <summary>The request has become a tunnel: only its idle timeout counts.</summary>
     public void ForgetRequestTimeout()
     {
-        lock (_gate) _requestDue = _attemptDue = long.MaxValue;
+        Volatile.Write(ref _requestDue, long.MaxValue);
+        Volatile.Write(ref _attemptDue, long.MaxValue);
     }
 
+    /// <summary>Something moved. Worth saying before and after a wait; what is done at once needs no word.</summary>
     public void Moved() => Volatile.Write(ref _lastMove, time.GetTimestamp());
 
-    public void WaitFor(Party party) => _waitingFor = party;
+    /// <summary>From now on it is this party that is waited for.</summary>
+    public void WaitFor(Party party)
+    {
+        _waitingFor = party;
+        Moved();
+    }
 
-    /// <summary>Cancels for a reason of the caller's; the first reason stays.</summary>
+    /// <summary>The connection is aborted when a deadline strikes. False: one has struck already.</summary>
+    public bool Guard(LoopConnection connection)
+    {
+        lock (_gate)
+        {
+            if (_reason != ErrorCategory.None) return false;
+            _guarded = connection;
+            return true;
+        }
+    }
+
+    /// <summary>The connection is aborted no more. False: a deadline has struck, and the abort may be on its way.</summary>
+    public bool Unguard()
+    {
+        lock (_gate)
+        {
+            _guarded = null;
+            return _reason == ErrorCategory.None;
+        }
+    }
+
+    /// <summary>Strikes for a reason of the caller's; the first reason stays.</summary>
     public void Cancel(ErrorCategory reason)
     {
-        CancellationTokenSource source;
+        CancellationTokenSource? source;
+        LoopConnection? guarded;
         lock (_gate)
         {
             if (!_active || _reason != ErrorCategory.None) return;
             _reason = reason;
-            source = _source!;
+            source = _source;
+            guarded = _guarded;
         }
-        source.Cancel();
+        guarded?.Abort();
+        source?.Cancel();
     }
 
-    /// <summary>After this nothing cancels any more, until the next <see cref="Begin"/>.</summary>
+    void IDepartureWatcher.OnPeerGone() => Cancel(ErrorCategory.ClientClosed);
+
+    /// <summary>After this nothing strikes any more, until the next <see cref="Begin"/>.</summary>
     public void End()
     {
+        if (!_active) return;
         lock (_gate)
         {
-            if (!_active) return;
             _active = false;
+            _guarded = null;
             // A cancelled source is spent, and its cancellation may still be on its way.
-            if (_reason != ErrorCategory.None || !_source!.TryReset()) _source = null;
+            if (_source is { } source && (_reason != ErrorCategory.None || !source.TryReset())) _source = null;
         }
     }
 
     private long IdleDue => _idleTicks == long.MaxValue ? long.MaxValue : Volatile.Read(ref _lastMove) + _idleTicks;
+
+    private CancellationTokenSource CreateSource()
+    {
+        lock (_gate)
+        {
+            if (_source is null)
+            {
+                _source = new CancellationTokenSource();
+                if (_reason != ErrorCategory.None) _source.Cancel();
+            }
+            return _source;
+        }
+    }
 
     private void OnTimer()
     {
         ErrorCategory reason;
         lock (_gate)
         {
-            _armedFor = long.MaxValue;
+            Volatile.Write(ref _armedFor, long.MaxValue);
+            Interlocked.MemoryBarrier();
             if (!_active || _reason != ErrorCategory.None) return;
             long now = time.GetTimestamp();
-            reason = now >= _requestDue ? ErrorCategory.RequestTimeout
-                : now >= _attemptDue ? ErrorCategory.UpstreamTimeout
-                : now >= IdleDue ? (_waitingFor == Party.Client ? ErrorCategory.RequestTimeoutClient : ErrorCategory.UpstreamTimeout)
+            long requestDue = Volatile.Read(ref _requestDue), attemptDue = Volatile.Read(ref _attemptDue), idleDue = IdleDue;
+            reason = now >= requestDue ? ErrorCategory.RequestTimeout
+                : now >= attemptDue ? ErrorCategory.UpstreamTimeout
+                : now >= idleDue ? (_waitingFor == Party.Client ? ErrorCategory.RequestTimeoutClient : ErrorCategory.UpstreamTimeout)
                 : ErrorCategory.None;
-            if (reason == ErrorCategory.None) ArmBy_NeedsLock(Math.Min(_requestDue, Math.Min(_attemptDue, IdleDue)));
+            if (reason == ErrorCategory.None) ArmBy_NeedsLock(Math.Min(requestDue, Math.Min(attemptDue, idleDue)));
         }
         if (reason != ErrorCategory.None) Cancel(reason);
+    }
+
+    private void ArmBy(long due)
+    {
+        Interlocked.MemoryBarrier();
+        if (due >= Volatile.Read(ref _armedFor)) return;
+        lock (_gate) ArmBy_NeedsLock(due);
     }
 
     private void ArmBy_NeedsLock(long due)
     {
         if (due >= _armedFor) return;
-        _armedFor = due;
+        Volatile.Write(ref _armedFor, due);
         // Rounded up: fired a tick early it would find nothing due, and go round again.
         TimeSpan wait = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, due - time.GetTimestamp()) * 1000.0 / time.TimestampFrequency));
         if (_timer is null) _timer = CreateTimer(wait);
@@ -164,5 +215,5 @@ internal sealed class RequestDeadline(TimeProvider time)
 
     private long After(long from, TimeSpan timeout) => timeout == Timeout.InfiniteTimeSpan ? long.MaxValue : from + Ticks(timeout);
 
-    private long Ticks(TimeSpan span) => (long)(span.TotalSeconds * time.TimestampFrequency);
+    private long Ticks(TimeSpan span) => (long)(span.Ticks * _ticksPerTick);
 }

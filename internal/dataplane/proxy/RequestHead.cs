@@ -17,24 +17,9 @@ internal static class RequestHead
         KestrelDownstream client = exchange.Downstream;
         ListenerModel listener = context.Listener;
 
-        int bytes = 0;
-        int count = 0;
-        bool sound = true;
-        foreach (KeyValuePair<string, StringValues> field in client.RequestHeaders)
-        {
-            exchange.Fields.Add(field.Key, field.Value);
-            count += field.Value.Count;
-            sound &= FieldSyntax.IsName(field.Key);
-            foreach (string? value in field.Value)
-            {
-                // As HTTP/1.1 writes a field: "name: value" and a line end, once for each value.
-                bytes += field.Key.Length + value!.Length + 4;
-                sound &= FieldSyntax.IsValue(value);
-            }
-        }
-
+        exchange.Fields.Read(client.RequestHeaders);
         context.RequestId = ids.Choose(Single(client.RequestHeaders["X-Request-Id"]));
-        context.IsGrpc = client.RequestHeaders.ContentType.ToString().StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+        context.IsGrpc = client.RequestHeaders.ContentType is { Count: > 0 } type && type.ToString().StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
         context.IsUpgrade = client.UpgradeProtocol is not null;
         context.Host = client.RequestHeaders.Host.ToString();
         context.Peer = client.Peer;
@@ -43,11 +28,11 @@ internal static class RequestHead
 
         if (client.RawTarget.Length > listener.MaxUrlBytes)
             return Refuse(context, ErrorCategory.UriTooLong, "The request target is longer than the listener accepts.");
-        if (count > listener.MaxHeaderCount)
+        if (exchange.Fields.Lines > listener.MaxHeaderCount)
             return Refuse(context, ErrorCategory.HeadersTooLarge, "The request has more header fields than the listener accepts.");
-        if (bytes > listener.MaxHeaderBytes)
+        if (exchange.Fields.Bytes > listener.MaxHeaderBytes)
             return Refuse(context, ErrorCategory.HeadersTooLarge, "The request's header fields are larger than the listener accepts.");
-        if (!sound) return Refuse(context, ErrorCategory.BadRequest, "The request has a malformed header field.");
+        if (!exchange.Fields.IsSound) return Refuse(context, ErrorCategory.BadRequest, "The request has a malformed header field.");
         return ReadMethod(context, client) && ReadTarget(context, client) && CheckFraming(context, client);
     }
 
@@ -61,7 +46,7 @@ internal static class RequestHead
             return false;
         }
         // Methods compare with case, but the upstream's client writes a known one as registered: "get" would arrive as GET.
-        if (HttpMethod.Parse(method).Method == method) return true;
+        if (method is "GET" or "POST" || HttpMethod.Parse(method).Method == method) return true;
         context.Fail(ErrorCategory.BadRequest, "The method differs from a registered one by case only.", status: 501);
         return false;
     }

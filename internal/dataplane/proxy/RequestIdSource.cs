@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Buffers.Binary;
 using System.Security.Cryptography;
 
 namespace Gateway.DataPlane.Proxy;
@@ -30,8 +31,10 @@ internal sealed class RequestIdSource
 
     public string Next() => string.Create(32, (_process, Scramble(Interlocked.Increment(ref _count))), static (text, id) =>
     {
-        id.Item1.TryFormat(text, out _, "x16");
-        id.Item2.TryFormat(text[16..], out _, "x16");
+        Span<byte> bytes = stackalloc byte[16];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, id.Item1);
+        BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], id.Item2);
+        _ = Convert.TryToHexStringLower(bytes, text, out _);
     });
 
     internal static bool IsWellFormed(ReadOnlySpan<char> id) => id.Length is > 0 and <= MaxLength && !id.ContainsAnyExcept(WellFormed);

@@ -1,6 +1,7 @@
-using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Proxy;
 
@@ -26,7 +27,20 @@ internal static class ResponseBodyCopier
     private const int ChunkHead = 6, ChunkTail = 2;
     private const int LargestChunk = 0xFFFF;
 
+    /// <summary>Sends a body that is all there, with its head before it. False: the client has gone.</summary>
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
+    public static async ValueTask<bool> WriteWholeAsync(ReadOnlyMemory<byte> body, Exchange exchange)
+    {
+        PipeWriter writer = exchange.Downstream.ResponseBody;
+        if (exchange.Downstream.Protocol != "HTTP/2") await exchange.Downstream.StartResponseAsync();
+        body.Span.CopyTo(writer.GetSpan(body.Length));
+        writer.Advance(body.Length);
+        exchange.Context.ResponseBytes += body.Length;
+        return await FlushAsync(writer, exchange.Deadline);
+    }
+
     /// <param name="chunked">Write the chunk framing too: the application, not the server, has chosen it.</param>
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     public static async ValueTask<CopyOutcome> CopyAsync(Stream source, Exchange exchange, bool chunked)
     {
         PipeWriter writer = exchange.Downstream.ResponseBody;
@@ -41,11 +55,15 @@ internal static class ResponseBodyCopier
         while (true)
         {
             ValueTask<int> ready = source.ReadAsync(Memory<byte>.Empty, cancellation);
-            if (!ready.IsCompleted && unflushed)
+            if (!ready.IsCompleted)
             {
-                if (!await FlushAsync(writer, deadline)) return Abandon(ready);
-                unflushed = false;
-                pending = 0;
+                if (unflushed)
+                {
+                    if (!await FlushAsync(writer, deadline)) return Abandon(ready);
+                    unflushed = false;
+                    pending = 0;
+                }
+                deadline.Moved();
             }
             await ready;
 
@@ -58,7 +76,6 @@ internal static class ResponseBodyCopier
                 if (pending != 0 && !await FlushAsync(writer, deadline)) return CopyOutcome.ClientGone;
                 return CopyOutcome.Complete;
             }
-            deadline.Moved();
             exchange.Context.ResponseBytes += read;
             unflushed = true;
             pending += read;
@@ -71,9 +88,10 @@ internal static class ResponseBodyCopier
     }
 
     // The head must be out before a byte of the body is written: an error then cuts the response off, and never goes in between.
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private static async ValueTask<int> ReadAndStartAsync(Stream source, Exchange exchange, CancellationToken cancellation)
     {
-        byte[] first = ArrayPool<byte>.Shared.Rent(SmallRead);
+        byte[] first = LoopBuffers.Rent(SmallRead);
         try
         {
             int read = await source.ReadAsync(first.AsMemory(0, SmallRead), cancellation);
@@ -86,10 +104,11 @@ internal static class ResponseBodyCopier
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(first);
+            LoopBuffers.Return(first);
         }
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private static async ValueTask<int> ReadIntoAsync(Stream source, PipeWriter writer, int size, bool chunked, CancellationToken cancellation)
     {
         Memory<byte> memory = writer.GetMemory(size);
@@ -114,6 +133,7 @@ internal static class ResponseBodyCopier
         return read;
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private static async ValueTask<bool> FlushAsync(PipeWriter writer, RequestDeadline deadline)
     {
         ValueTask<FlushResult> flush = writer.FlushAsync(deadline.Token);
@@ -125,8 +145,7 @@ internal static class ResponseBodyCopier
             result = await flush;
             deadline.WaitFor(Party.Upstream);
         }
-        deadline.Token.ThrowIfCancellationRequested();
-        deadline.Moved();
+        if (deadline.Reason != ErrorCategory.None) throw new OperationCanceledException();
         return !result.IsCompleted && !result.IsCanceled;
     }
 

@@ -1,4 +1,4 @@
-using System.Buffers;
+using Gateway.DataPlane.Transport;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Proxy;
@@ -30,7 +30,7 @@ internal static class Tunnel
         while (true)
         {
             _ = await from.ReadAsync(Memory<byte>.Empty, cancellation);
-            byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferSize);
+            byte[] buffer = LoopBuffers.Rent(BufferSize);
             try
             {
                 int read = await from.ReadAsync(buffer, cancellation);
@@ -44,7 +44,7 @@ internal static class Tunnel
             }
             finally
             {
-                ArrayPool<byte>.Shared.Return(buffer);
+                LoopBuffers.Return(buffer);
             }
         }
     }

@@ -38,6 +38,7 @@ internal static class UpstreamRequest
 
         var sink = new MessageSink(message);
         ForwardingHeaders.Write(exchange, ref sink);
+        message.Headers.TryAddWithoutValidation("X-Request-Id", request.RequestId);
         if (request.Host.Length != 0) message.Headers.TryAddWithoutValidation("Host", request.Host);
         if (HopByHop.AcceptsTrailers(client.RequestHeaders.TE))
         {

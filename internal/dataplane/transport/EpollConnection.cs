@@ -7,10 +7,26 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace Gateway.DataPlane.Transport;
 
+/// <summary>Wants to know when the peer of a connection has gone.</summary>
+internal interface IDepartureWatcher
+{
+    /// <summary>It has closed or reset the connection. On the connection's loop, at most once; must not block.</summary>
+    void OnPeerGone();
+}
+
 /// <summary>Tells the layers above which loop a connection lives on.</summary>
 internal interface ILoopFeature
 {
     EventLoop Loop { get; }
+
+    /// <summary>The peer has closed or reset the connection.</summary>
+    bool IsPeerGone { get; }
+
+    /// <summary>
+    /// Told on the loop, before <see cref="ConnectionContext.ConnectionClosed"/> is cancelled on the thread pool: without the cost of a
+    /// registration for each request.
+    /// </summary>
+    IDepartureWatcher? Watcher { get; set; }
 }
 
 /// <summary>
@@ -55,6 +71,10 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
     }
 
     public EventLoop Loop { get; }
+
+    public bool IsPeerGone => Volatile.Read(ref _gone) != 0;
+
+    public IDepartureWatcher? Watcher { get; set; }
 
     public LoopSocket Socket { get; }
 
@@ -109,10 +129,11 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         _closed.Dispose();
     }
 
-    /// <summary>The peer has closed or reset: whoever watches <see cref="ConnectionClosed"/> is told, away from the loop.</summary>
+    /// <summary>The peer has closed or reset: the watcher is told here and now, whoever watches <see cref="ConnectionClosed"/> away from the loop.</summary>
     public void OnPeerGone()
     {
         if (Interlocked.Exchange(ref _gone, 1) != 0) return;
+        Watcher?.OnPeerGone();
         ThreadPool.UnsafeQueueUserWorkItem(
             static connection =>
             {

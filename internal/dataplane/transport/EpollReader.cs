@@ -102,7 +102,7 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
     public void PutBack(ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty) return;
-        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(FirstRead, bytes.Length + (_end - _start)));
+        byte[] larger = LoopBuffers.Rent(Math.Max(FirstRead, bytes.Length + (_end - _start)));
         bytes.CopyTo(larger);
         Unread.CopyTo(larger.AsSpan(bytes.Length));
         int length = bytes.Length + (_end - _start);
@@ -179,7 +179,7 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
     {
         if (_buffer is null)
         {
-            _buffer = ArrayPool<byte>.Shared.Rent(_readSize);
+            _buffer = LoopBuffers.Rent(_readSize);
             _start = _end = _examined = 0;
             return true;
         }
@@ -191,9 +191,9 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
         }
         else
         {
-            byte[] larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+            byte[] larger = LoopBuffers.Rent(_buffer.Length * 2);
             Buffer.BlockCopy(_buffer, _start, larger, 0, unread);
-            ArrayPool<byte>.Shared.Return(_buffer);
+            LoopBuffers.Return(_buffer);
             _buffer = larger;
         }
         _examined -= _start;
@@ -205,7 +205,7 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
     private void ReturnBuffer()
     {
         if (_buffer is null) return;
-        ArrayPool<byte>.Shared.Return(_buffer);
+        LoopBuffers.Return(_buffer);
         _buffer = null;
         _start = _end = _examined = 0;
     }

@@ -193,15 +193,15 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
             _lent = true;
             if (_buffer is null)
             {
-                _buffer = ArrayPool<byte>.Shared.Rent(Math.Max(sizeHint, SmallestBuffer));
+                _buffer = LoopBuffers.Rent(Math.Max(sizeHint, SmallestBuffer));
                 _start = _end = 0;
                 return;
             }
             if (_buffer.Length - _end >= sizeHint) return;
             int unsent = _end - _start;
-            byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(_buffer.Length * 2, unsent + sizeHint));
+            byte[] larger = LoopBuffers.Rent(Math.Max(_buffer.Length * 2, unsent + sizeHint));
             Buffer.BlockCopy(_buffer, _start, larger, 0, unsent);
-            ArrayPool<byte>.Shared.Return(_buffer);
+            LoopBuffers.Return(_buffer);
             _buffer = larger;
             _start = 0;
             _end = unsent;
@@ -212,7 +212,7 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
     private void ReturnBuffer_NeedsGate()
     {
         if (_buffer is null || _lent || _start != _end) return;
-        ArrayPool<byte>.Shared.Return(_buffer);
+        LoopBuffers.Return(_buffer);
         _buffer = null;
         _start = _end = 0;
     }

@@ -164,6 +164,7 @@ internal sealed unsafe partial class EventLoop
     private void Run()
     {
         _current = this;
+        LoopBuffers.Attach();
         var events = (Libc.EpollEvent*)NativeMemory.Alloc(EventsPerWait, (nuint)sizeof(Libc.EpollEvent));
         long nextSweep = NowMilliseconds + SweepMilliseconds;
         while (!_stopping)
@@ -178,6 +179,7 @@ internal sealed unsafe partial class EventLoop
             {
                 nextSweep = NowMilliseconds + SweepMilliseconds;
                 Sweep();
+                LoopBuffers.Trim();
             }
         }
         RunPosted();

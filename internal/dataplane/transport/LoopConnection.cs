@@ -117,7 +117,7 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         if (_readable)
         {
             // Only waiting for something to come: a read that filled its buffer cannot tell whether there is more, so look.
-            int n = into.IsEmpty ? (NothingToRead() ? LoopSocket.Again : 0) : ReceiveNow(into);
+            int n = into.IsEmpty ? (NothingToRead() ? LoopSocket.Again : 0) : ReceiveNow(into.Span);
             if (n != LoopSocket.Again) return new(n);
         }
         _received.Reset();
@@ -125,6 +125,21 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         _receiving = true;
         return new ValueTask<int>((IValueTaskSource<int>)this, _received.Version);
     }
+
+    /// <summary>Waits until there may be something to receive, holding no memory meanwhile; tells nothing about what it is.</summary>
+    public ValueTask<int> WaitAsync()
+    {
+        if (MayReceive) return new(0);
+        _received.Reset();
+        _receiving = true;
+        return new ValueTask<int>((IValueTaskSource<int>)this, _received.Version);
+    }
+
+    /// <summary>A receive might find something, if only the end.</summary>
+    public bool MayReceive => _readable || !IsOpen;
+
+    /// <summary>Bytes received at once, 0 at the end of the stream, <see cref="LoopSocket.Again"/> when there is nothing yet, or <see cref="Reset"/>.</summary>
+    public int TryReceive(Span<byte> into) => !IsOpen ? Reset : _readable ? ReceiveNow(into) : LoopSocket.Again;
 
     /// <summary>True when the kernel has taken all of it; false when the connection is broken.</summary>
     public ValueTask<bool> SendAsync(ReadOnlyMemory<byte> from)
@@ -220,7 +235,7 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         }
         if (_receiving && _readable)
         {
-            int n = _receiveInto.IsEmpty ? 0 : ReceiveNow(_receiveInto);
+            int n = _receiveInto.IsEmpty ? 0 : ReceiveNow(_receiveInto.Span);
             if (n != LoopSocket.Again) EndReceive(n);
         }
     }
@@ -250,9 +265,9 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         _sent.SetResult(error == 0);
     }
 
-    private int ReceiveNow(Memory<byte> into)
+    private int ReceiveNow(Span<byte> into)
     {
-        int n = _socket.Receive(into.Span);
+        int n = _socket.Receive(into);
         // A short read emptied the kernel's buffer, so the next call would only say so; but after a hang-up the end is still to be read.
         if (n == LoopSocket.Again || (n > 0 && n < into.Length && !_hungUp)) _readable = false;
         return n;

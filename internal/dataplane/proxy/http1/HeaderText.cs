@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Numerics;
 using System.Text;
 using Microsoft.Net.Http.Headers;
 
@@ -11,7 +13,8 @@ namespace Gateway.DataPlane.Proxy.Http1;
 internal sealed class HeaderText
 {
     // Direct-mapped. A server sends a dozen different values most of the time; what does not fit is simply made again.
-    private const int Slots = 512;
+    private const int SlotBits = 9;
+    private const int Slots = 1 << SlotBits;
 
     // Longer values (cookies, policies) are rarely the same twice, and would keep much memory.
     private const int LongestKept = 96;
@@ -29,7 +32,7 @@ internal sealed class HeaderText
         HeaderNames.XContentTypeOptions, HeaderNames.XFrameOptions, HeaderNames.XPoweredBy,
     ];
 
-    private readonly (byte[] Bytes, string Text)[] _kept = new (byte[], string)[Slots];
+    private readonly Kept[] _kept = new Kept[Slots];
 
     private HeaderText()
     {
@@ -46,23 +49,70 @@ internal sealed class HeaderText
     public string Of(ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty) return "";
-        if (bytes.Length > LongestKept) return Encoding.Latin1.GetString(bytes);
-        ref (byte[] Bytes, string Text) slot = ref _kept[SlotOf(bytes)];
-        if (slot.Bytes is null || !bytes.SequenceEqual(slot.Bytes)) slot = (bytes.ToArray(), Encoding.Latin1.GetString(bytes));
-        return slot.Text;
+        return bytes.Length > LongestKept ? Encoding.Latin1.GetString(bytes) : Find(bytes, out _).Text;
+    }
+
+    /// <summary>A field's name as text.</summary>
+    /// <param name="bytes">The name; a token, so not empty.</param>
+    /// <param name="endsHere">The field never goes on beyond this hop.</param>
+    /// <param name="place">Below 64; the same for the same name on this thread, and mostly another for another name.</param>
+    public string OfName(ReadOnlySpan<byte> bytes, out bool endsHere, out int place)
+    {
+        if (bytes.Length > LongestKept)
+        {
+            string name = Encoding.Latin1.GetString(bytes);
+            (endsHere, place) = (HopByHop.Is(name), 0);
+            return name;
+        }
+        ref Kept kept = ref Find(bytes, out place);
+        if (kept.Name == NameKind.Unknown) kept.Name = HopByHop.Is(kept.Text) ? NameKind.HopByHop : NameKind.EndToEnd;
+        endsHere = kept.Name == NameKind.HopByHop;
+        place &= 63;
+        return kept.Text;
+    }
+
+    private ref Kept Find(ReadOnlySpan<byte> bytes, out int slot)
+    {
+        slot = SlotOf(bytes);
+        ref Kept kept = ref _kept[slot];
+        if (kept.Bytes is null || !bytes.SequenceEqual(kept.Bytes)) kept = new Kept { Bytes = bytes.ToArray(), Text = Encoding.Latin1.GetString(bytes) };
+        return ref kept;
     }
 
     private void Keep(string bytes, string text)
     {
         byte[] raw = Encoding.ASCII.GetBytes(bytes);
-        _kept[SlotOf(raw)] = (raw, text);
+        _kept[SlotOf(raw)] = new Kept { Bytes = raw, Text = text };
     }
 
-    // FNV-1a over the length and at most sixteen bytes, from the end, where values differ most.
+    // By the length, the first and the last eight bytes (or what there is of them), mixed by a multiplication (Fibonacci hashing).
     private static int SlotOf(ReadOnlySpan<byte> bytes)
     {
-        uint hash = 2166136261 ^ (uint)bytes.Length;
-        for (int i = bytes.Length - 1, n = 0; i >= 0 && n < 16; i--, n++) hash = (hash ^ bytes[i]) * 16777619;
-        return (int)((hash ^ (hash >> 15)) & (Slots - 1));
+        ulong mixed;
+        if (bytes.Length >= sizeof(ulong))
+        {
+            mixed = BinaryPrimitives.ReadUInt64LittleEndian(bytes) ^ BitOperations.RotateLeft(BinaryPrimitives.ReadUInt64LittleEndian(bytes[^sizeof(ulong)..]), 23);
+        }
+        else
+        {
+            mixed = 0;
+            foreach (byte b in bytes) mixed = (mixed << 8) | b;
+        }
+        mixed = (mixed + (ulong)bytes.Length) * 0x9E3779B97F4A7C15;
+        return (int)(mixed >> (64 - SlotBits));
+    }
+
+    private enum NameKind : byte
+    {
+        Unknown,
+        EndToEnd,
+        HopByHop,
+    }
+
+    private struct Kept
+    {
+        public byte[] Bytes;
+        public string Text;
+        public NameKind Name;
     }
 }

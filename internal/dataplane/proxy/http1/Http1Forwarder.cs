@@ -1,5 +1,5 @@
-using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Gateway.Core.Http1;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
@@ -22,28 +22,27 @@ internal sealed class Http1Forwarder(ProxyServices services)
     // How long a client that expects 100 (Continue) waits before its body is sent all the same (RFC 9110 section 10.1.1; SocketsHttpHandler's default).
     private static readonly TimeSpan ContinuePatience = TimeSpan.FromSeconds(1);
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     public async ValueTask AttemptAsync(Exchange exchange, RouteModel route, PoolModel pool, LoopUpstream upstream, EventLoop loop, long bodyLimit)
     {
         RequestContext request = exchange.Context;
         RequestDeadline deadline = exchange.Deadline;
         KestrelDownstream client = exchange.Downstream;
-        await loop.Switch();
+        if (EventLoop.Current != loop) await loop.Switch();
 
         RequestBodyContent? body = client.UpgradeProtocol is null && client.HasRequestBody
             ? new RequestBodyContent(exchange, client.RequestHeaders.ContentLength, bodyLimit, route.AttemptTimeout)
             : null;
         bool expectsContinue = body is not null && client.Protocol != "HTTP/1.0" && HopByHop.HasToken(client.RequestHeaders.Expect, "100-continue");
-        var head = new Http1HeadSink(ArrayPool<byte>.Shared.Rent(HeadBuffer));
-        Http1RequestHead.Write(exchange, upstream.Authority, expectsContinue, ref head);
-        // A small body that is here already goes with the head: one call less, and it can be sent again when the connection turns out stale.
-        if (body is not null && !expectsContinue && TakeWhole(exchange, client, ref head)) body = null;
+        bool toHead = client.Method == "HEAD";
+        byte[] head = LoopBuffers.Rent(HeadBuffer);
+        int headLength = WriteHead(exchange, upstream, expectsContinue, ref head, ref body);
 
         request.UpstreamStartedAt = services.Time.GetTimestamp();
-        deadline.BeginAttempt(route.AttemptTimeout);
-        if (body is not null) deadline.WatchIdle(route.IdleTimeout);
+        deadline.BeginAttempt(request.UpstreamStartedAt, route.AttemptTimeout);
+        if (body is not null) deadline.WatchIdle(request.UpstreamStartedAt, route.IdleTimeout);
         Http1Response response = exchange.Http1;
         LoopConnection? connection = null;
-        CancellationTokenRegistration abort = default;
         bool reusable = false;
         try
         {
@@ -59,16 +58,29 @@ internal sealed class Http1Forwarder(ProxyServices services)
                         break;
                     }
                 }
-                abort = deadline.Token.UnsafeRegister(static c => ((LoopConnection)c!).Abort(), connection);
-                response.Begin(connection);
-                bool sent = await connection.SendAsync(head.Buffer.AsMemory(0, head.Length));
-                if (body is not null && sent && !expectsContinue) exchange.Sending = SendBodyAsync(exchange, body, connection);
-                ParseStatus status = await ReadFinalHeadAsync(exchange, response, body, connection, expectsContinue);
-                if (status == ParseStatus.Complete) break;
-                // The peer closed it while it idled, so this request was not processed: nothing is lost by asking again on a new one.
-                if (connection.Reused && !response.AnyBytes && body is null && deadline.Reason == ErrorCategory.None)
+                ParseStatus status = ParseStatus.NeedMore;
+                if (deadline.Guard(connection))
                 {
-                    await abort.DisposeAsync();
+                    response.Begin(connection);
+                    bool sent = await connection.SendAsync(head.AsMemory(0, headLength));
+                    if (body is not null && sent && !expectsContinue) exchange.Sending = SendBodyAsync(exchange, body, connection);
+                    if (expectsContinue)
+                    {
+                        status = await ReadHeadAfterContinueAsync(exchange, response, body!, connection);
+                    }
+                    else
+                    {
+                        do
+                        {
+                            while (!response.TryReadHead(toHead, out status)) _ = await connection.WaitAsync();
+                        }
+                        while (status == ParseStatus.Complete && response.Head.IsInterim);
+                    }
+                    if (status == ParseStatus.Complete) break;
+                }
+                // The peer closed it while it idled, so this request was not processed: nothing is lost by asking again on a new one.
+                if (connection.Reused && !response.AnyBytes && body is null && deadline.Unguard())
+                {
                     connection.Close(reset: false);
                     continue;
                 }
@@ -98,20 +110,32 @@ internal sealed class Http1Forwarder(ProxyServices services)
                 connection?.Abort();
                 await body.StopAsync();
             }
-            if (exchange.Sending is not null) await exchange.Sending;
-            exchange.Sending = null;
-            await abort.DisposeAsync();
-            ArrayPool<byte>.Shared.Return(head.Buffer);
+            if (exchange.Sending is { } sending)
+            {
+                await sending;
+                exchange.Sending = null;
+            }
+            LoopBuffers.Return(head);
             response.End();
             exchange.HeadersReceived = false;
             if (connection is not null)
             {
-                await loop.Switch();
+                if (EventLoop.Current != loop) await loop.Switch();
                 // A deadline that struck just now has an abort of this very connection on its way.
-                if (reusable && deadline.Reason == ErrorCategory.None) upstream.Return(connection);
+                if (deadline.Unguard() && reusable) upstream.Return(connection);
                 else connection.Close(reset: request.Category != ErrorCategory.None);
             }
         }
+    }
+
+    private static int WriteHead(Exchange exchange, LoopUpstream upstream, bool expectsContinue, ref byte[] buffer, ref RequestBodyContent? body)
+    {
+        var head = new Http1HeadSink(buffer);
+        Http1RequestHead.Write(exchange, upstream.Authority, expectsContinue, ref head);
+        // A small body that is here already goes with the head: one call less, and it can be sent again when the connection turns out stale.
+        if (body is not null && !expectsContinue && TakeWhole(exchange, exchange.Downstream, ref head)) body = null;
+        buffer = head.Buffer;
+        return head.Length;
     }
 
     private static bool TakeWhole(Exchange exchange, KestrelDownstream client, ref Http1HeadSink head)
@@ -128,11 +152,12 @@ internal sealed class Http1Forwarder(ProxyServices services)
         return whole;
     }
 
-    private static async ValueTask<ParseStatus> ReadFinalHeadAsync(
-        Exchange exchange, Http1Response response, RequestBodyContent? body, LoopConnection connection, bool expectsContinue)
+    /// <summary>Sends the body once the upstream asks for it, or has not answered for a while.</summary>
+    private static async ValueTask<ParseStatus> ReadHeadAfterContinueAsync(
+        Exchange exchange, Http1Response response, RequestBodyContent body, LoopConnection connection)
     {
         bool toHead = exchange.Downstream.Method == "HEAD";
-        bool started = !expectsContinue;
+        bool started = false;
         while (true)
         {
             ValueTask<ParseStatus> reading = response.ReadHeadAsync(toHead);
@@ -146,7 +171,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
                 if (!head.IsCompleted)
                 {
                     started = true;
-                    exchange.Sending = SendBodyAsync(exchange, body!, connection);
+                    exchange.Sending = SendBodyAsync(exchange, body, connection);
                 }
                 status = await head;
             }
@@ -154,7 +179,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
             if (status != ParseStatus.Complete || !response.Head.IsInterim) return status;
             if (response.Head.Status != 100 || started) continue;
             started = true;
-            exchange.Sending = SendBodyAsync(exchange, body!, connection);
+            exchange.Sending = SendBodyAsync(exchange, body, connection);
         }
     }
 
@@ -175,14 +200,20 @@ internal sealed class Http1Forwarder(ProxyServices services)
         }
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     private async ValueTask RespondAsync(Exchange exchange, RouteModel route, Http1Response response, RequestBodyContent? body)
     {
         RequestContext request = exchange.Context;
         KestrelDownstream client = exchange.Downstream;
         bool chunked = Http1ResponseHead.Copy(exchange, response, upgraded: false);
-        exchange.Deadline.WatchIdle(route.IdleTimeout);
+        exchange.Deadline.WatchIdle(request.UpstreamHeadersAt, route.IdleTimeout);
         try
         {
+            if (!chunked && response.TryTakeWhole(out ReadOnlyMemory<byte> whole))
+            {
+                if (!await ResponseBodyCopier.WriteWholeAsync(whole, exchange)) request.Fail(ErrorCategory.ClientClosed);
+                return;
+            }
             if (!response.BodyEnded && await ResponseBodyCopier.CopyAsync(response, exchange, chunked) == CopyOutcome.ClientGone)
             {
                 request.Fail(ErrorCategory.ClientClosed);

@@ -1,4 +1,4 @@
-using System.Buffers;
+using Gateway.DataPlane.Transport;
 using System.Text;
 
 namespace Gateway.DataPlane.Proxy.Http1;
@@ -10,6 +10,15 @@ internal struct Http1HeadSink(byte[] buffer) : IHeaderSink
     public int Length { get; private set; }
 
     public void Add(string name, string value)
+    {
+        Ensure(name.Length + value.Length + 4);
+        Put(name);
+        Put(": "u8);
+        Put(value);
+        Put("\r\n"u8);
+    }
+
+    public void Add(scoped ReadOnlySpan<byte> name, string value)
     {
         Ensure(name.Length + value.Length + 4);
         Put(name);
@@ -54,9 +63,9 @@ internal struct Http1HeadSink(byte[] buffer) : IHeaderSink
     private void Ensure(int more)
     {
         if (Buffer.Length - Length >= more) return;
-        byte[] larger = ArrayPool<byte>.Shared.Rent(Math.Max(Buffer.Length * 2, Length + more));
+        byte[] larger = LoopBuffers.Rent(Math.Max(Buffer.Length * 2, Length + more));
         Buffer.AsSpan(0, Length).CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(Buffer);
+        LoopBuffers.Return(Buffer);
         Buffer = larger;
     }
 }

@@ -28,7 +28,7 @@ internal sealed class Http1RequestBody(LoopConnection connection, bool chunked) 
             await SendAsync(buffer);
             return;
         }
-        byte[] framed = ArrayPool<byte>.Shared.Rent(Math.Min(buffer.Length, LargestChunk) + ChunkHead + ChunkTail);
+        byte[] framed = LoopBuffers.Rent(Math.Min(buffer.Length, LargestChunk) + ChunkHead + ChunkTail);
         try
         {
             while (!buffer.IsEmpty)
@@ -40,7 +40,7 @@ internal sealed class Http1RequestBody(LoopConnection connection, bool chunked) 
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(framed);
+            LoopBuffers.Return(framed);
         }
     }
 

@@ -12,8 +12,8 @@ internal static class Http1RequestHead
         bool webSocketOverHttp2 = client.UpgradeProtocol is not null && client.Method == "CONNECT";
         // An extended CONNECT becomes what HTTP/1.1 has in its place (RFC 8441 section 4).
         sink.StartLine(webSocketOverHttp2 ? "GET" : client.Method, request.RawPathAndQuery);
-        sink.Add("Host", request.Host.Length == 0 ? authority : request.Host);
-        ForwardingHeaders.Write(exchange, ref sink);
+        WriteFields(exchange, authority, ref sink);
+        sink.Add("X-Request-Id"u8, request.RequestId);
         if (client.UpgradeProtocol is { } protocol)
         {
             sink.Raw("Connection: Upgrade\r\n"u8);
@@ -29,5 +29,22 @@ internal static class Http1RequestHead
             if (expectsContinue) sink.Raw("Expect: 100-continue\r\n"u8);
         }
         sink.Raw("\r\n"u8);
+    }
+
+    private static void WriteFields(Exchange exchange, string authority, ref Http1HeadSink sink)
+    {
+        RequestContext request = exchange.Context;
+        // Without a Host the upstream's own name goes there, which is another for each endpoint.
+        bool keep = request.Host.Length != 0;
+        string protocol = exchange.Downstream.Protocol, scheme = exchange.Downstream.Scheme;
+        if (keep && exchange.FieldBlock.TryGet(exchange.Fields.Version, protocol, scheme, exchange.PeerTrusted, out ReadOnlySpan<byte> kept))
+        {
+            sink.Raw(kept);
+            return;
+        }
+        int start = sink.Length;
+        sink.Add("Host", keep ? request.Host : authority);
+        ForwardingHeaders.Write(exchange, ref sink);
+        if (keep) exchange.FieldBlock.Offer(exchange.Fields.Version, protocol, scheme, exchange.PeerTrusted, sink.Buffer.AsSpan(start, sink.Length - start));
     }
 }

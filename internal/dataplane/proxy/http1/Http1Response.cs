@@ -1,4 +1,4 @@
-using System.Buffers;
+using System.Runtime.CompilerServices;
 using Gateway.Core.Http1;
 using Gateway.DataPlane.Transport;
 
@@ -6,7 +6,7 @@ namespace Gateway.DataPlane.Proxy.Http1;
 
 /// <summary>
 /// Reads one response from a connection: its head into a buffer of its own, then its body, as a stream without its framing, straight into
-/// the reader's memory. Reused for the next response; holds a buffer only between <see cref="Begin"/> and <see cref="End"/>.
+/// the reader's memory. Reused for the next response; holds a buffer only from the first byte that comes to <see cref="End"/>.
 /// </summary>
 internal sealed class Http1Response : Stream
 {
@@ -56,7 +56,6 @@ internal sealed class Http1Response : Stream
     public void Begin(LoopConnection connection)
     {
         _connection = connection;
-        if (_buffer.Length == 0) _buffer = ArrayPool<byte>.Shared.Rent(FirstBuffer);
         _start = _end = 0;
         _chunks = default;
         _head = default;
@@ -68,40 +67,67 @@ internal sealed class Http1Response : Stream
 
     public void End()
     {
-        if (_buffer.Length != 0) ArrayPool<byte>.Shared.Return(_buffer);
+        if (_buffer.Length != 0) LoopBuffers.Return(_buffer);
         _buffer = [];
         _connection = null!;
     }
 
-    /// <summary>Reads the next head, interim ones included. <see cref="ParseStatus.NeedMore"/>: the connection ended before it was whole.</summary>
+    /// <summary>
+    /// One receive and one look for the next head, interim ones included. False: more must come first.
+    /// <see cref="ParseStatus.NeedMore"/> as the outcome: the connection ended before the head was whole.
+    /// </summary>
+    public bool TryReadHead(bool toHead, out ParseStatus status)
+    {
+        // An interim head may have brought the next one with it.
+        if (_start < _end && Parsed(toHead, out status)) return true;
+        status = ParseStatus.NeedMore;
+        if (!_connection.MayReceive) return false;
+        MakeRoom();
+        int before = _end;
+        int n = _connection.TryReceive(_buffer.AsSpan(_end));
+        if (n == LoopSocket.Again) return false;
+        if (n <= 0) return true;
+        AnyBytes = true;
+        _end += n;
+        // A head can only be whole, or refused beyond its first line, where a line ended: trickled bytes are not parsed over and over.
+        return (before == _start || _buffer.AsSpan(before, n).Contains((byte)'\n')) && Parsed(toHead, out status);
+    }
+
+    /// <summary>Reads the next head, interim ones included.</summary>
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     public async ValueTask<ParseStatus> ReadHeadAsync(bool toHead)
     {
-        bool parse = _end > _start;
-        while (true)
+        ParseStatus status;
+        while (!TryReadHead(toHead, out status)) _ = await _connection.WaitAsync();
+        return status;
+    }
+
+    private bool Parsed(bool toHead, out ParseStatus status)
+    {
+        status = Parse();
+        if (status == ParseStatus.Complete)
         {
-            if (parse)
-            {
-                ParseStatus status = Parse();
-                if (status == ParseStatus.Complete)
-                {
-                    _start += _head.Length;
-                    _framing = BodyFraming.OfResponse(_head, toHead, toConnect: false);
-                    _left = _framing.Kind == BodyKind.Tunnel ? -1 : _framing.Length;
-                    _bodyEnded = _framing.Kind == BodyKind.None || _left == 0;
-                    return status;
-                }
-                if (status != ParseStatus.NeedMore) return status;
-                if (_end - _start >= LargestHead) return ParseStatus.TooManyFields;
-            }
-            MakeRoom();
-            int before = _end;
-            int n = await _connection.ReceiveAsync(_buffer.AsMemory(_end));
-            if (n <= 0) return ParseStatus.NeedMore;
-            AnyBytes = true;
-            _end += n;
-            // A head can only be whole, or refused beyond its first line, where a line ended: trickled bytes are not parsed over and over.
-            parse = before == _start || _buffer.AsSpan(before, n).Contains((byte)'\n');
+            _start += _head.Length;
+            _framing = BodyFraming.OfResponse(_head, toHead, toConnect: false);
+            _left = _framing.Kind == BodyKind.Tunnel ? -1 : _framing.Length;
+            _bodyEnded = _framing.Kind == BodyKind.None || _left == 0;
+            return true;
         }
+        if (status != ParseStatus.NeedMore) return true;
+        if (_end - _start < LargestHead) return false;
+        status = ParseStatus.TooManyFields;
+        return true;
+    }
+
+    /// <summary>The whole body, when it came with the head; it then counts as read. Valid until <see cref="End"/>.</summary>
+    public bool TryTakeWhole(out ReadOnlyMemory<byte> body)
+    {
+        body = default;
+        if (_bodyEnded || _framing.Kind != BodyKind.Length || _left > _end - _start) return false;
+        body = _buffer.AsMemory(_start, (int)_left);
+        _start += (int)_left;
+        Consume((int)_left);
+        return true;
     }
 
     /// <summary>Body bytes; 0 at the end of the body. An empty buffer only waits until there is something to read.</summary>
@@ -113,6 +139,7 @@ internal sealed class Http1Response : Stream
         return _framing.Kind == BodyKind.Chunked ? ReadChunkedAsync(buffer) : ReadPlainAsync(buffer);
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private async ValueTask<int> ReadOnLoopAsync(Memory<byte> buffer)
     {
         await _connection.Loop.Switch();
@@ -134,6 +161,7 @@ internal sealed class Http1Response : Stream
         return receive.IsCompletedSuccessfully ? new(Received(receive.GetAwaiter().GetResult(), buffer.IsEmpty)) : AwaitReceiveAsync(receive, buffer.IsEmpty);
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private async ValueTask<int> AwaitReceiveAsync(ValueTask<int> receive, bool onlyWait) => Received(await receive, onlyWait);
 
     private int Received(int n, bool onlyWait)
@@ -159,6 +187,7 @@ internal sealed class Http1Response : Stream
         if (_left == 0) _bodyEnded = true;
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private async ValueTask<int> ReadChunkedAsync(Memory<byte> buffer)
     {
         while (true)
@@ -202,6 +231,7 @@ internal sealed class Http1Response : Stream
         }
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     private async ValueTask ReadTrailersAsync()
     {
         while (true)
@@ -227,6 +257,7 @@ internal sealed class Http1Response : Stream
         }
     }
 
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     private async ValueTask FillAsync()
     {
         int n = await _connection.ReceiveAsync(_buffer.AsMemory(_end));
@@ -243,6 +274,11 @@ internal sealed class Http1Response : Stream
     private void MakeRoom()
     {
         if (_end < _buffer.Length) return;
+        if (_buffer.Length == 0)
+        {
+            _buffer = LoopBuffers.Rent(FirstBuffer);
+            return;
+        }
         int unread = _end - _start;
         if (_start > 0)
         {
@@ -250,9 +286,9 @@ internal sealed class Http1Response : Stream
         }
         else
         {
-            byte[] larger = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
+            byte[] larger = LoopBuffers.Rent(_buffer.Length * 2);
             Buffer.BlockCopy(_buffer, 0, larger, 0, unread);
-            ArrayPool<byte>.Shared.Return(_buffer);
+            LoopBuffers.Return(_buffer);
             _buffer = larger;
         }
         _start = 0;

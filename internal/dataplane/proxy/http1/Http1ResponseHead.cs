@@ -34,16 +34,24 @@ internal static class Http1ResponseHead
         if (!upgraded) client.StatusCode = response.Head.Status;
         HeaderText text = HeaderText.OfThread;
         ReadOnlySpan<byte> bytes = response.HeadBytes;
+        // A bit for each name that may be there already: only then is it worth looking.
+        ulong seen = headers.Count == 0 ? 0 : ulong.MaxValue;
+        bool hasVia = seen != 0;
         foreach (ref readonly HeaderField field in response.Fields)
         {
-            if (field.Kind == FieldKind.NamedByConnection && HopByHop.MayBeNamed(text.Of(field.Name(bytes)))) continue;
             if (field.Kind is not (FieldKind.Other or FieldKind.Trailer or FieldKind.NamedByConnection)) continue;
-            string name = text.Of(field.Name(bytes));
-            if (HopByHop.Is(name)) continue;
-            string value = text.Of(field.Value(bytes));
-            headers[name] = headers.TryGetValue(name, out StringValues before) ? StringValues.Concat(before, value) : value;
+            string name = text.OfName(field.Name(bytes), out bool endsHere, out int place);
+            if (endsHere || (field.Kind == FieldKind.NamedByConnection && HopByHop.MayBeNamed(name))) continue;
+            StringValues value = text.Of(field.Value(bytes));
+            ulong bit = 1UL << place;
+            if ((seen & bit) != 0 && headers.TryGetValue(name, out StringValues before)) value = StringValues.Concat(before, value);
+            seen |= bit;
+            hasVia |= name.Length == 3;
+            headers[name] = value;
         }
-        headers.Append("Via", response.Head.MinorVersion == 0 ? "1.0 gateway" : "1.1 gateway");
+        string via = response.Head.MinorVersion == 0 ? "1.0 gateway" : "1.1 gateway";
+        if (hasVia) headers.Append("Via", via);
+        else headers.Via = via;
         if (response.Head.Facts.ContentLength >= 0) headers.ContentLength = response.Head.Facts.ContentLength;
         return ResponseHead.Finish(exchange, headers, response.Head.Status, upgraded, hasBody: response.Framing.Kind != BodyKind.None);
     }
