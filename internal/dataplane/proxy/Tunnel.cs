@@ -1,5 +1,5 @@
-using Gateway.DataPlane.Transport;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Proxy;
 

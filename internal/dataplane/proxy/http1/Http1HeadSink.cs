@@ -1,5 +1,5 @@
-using Gateway.DataPlane.Transport;
 using System.Text;
+using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Proxy.Http1;
 
