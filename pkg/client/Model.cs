@@ -77,7 +77,7 @@ public sealed record HealthChange(
 /// <param name="Failures">Those that got no answer.</param>
 /// <param name="Connections">Open upstream connections, idle and active.</param>
 /// <param name="Used">New requests may go to it.</param>
-/// <param name="Reason">Why they may not, or what is held against it in a pool in panic: <c>no_weight</c>, <c>probe_failed</c>, <c>ejected</c>; null for nothing.</param>
+/// <param name="Reason">Why they may not, or what is held against it in a pool in panic: <c>no_weight</c>, <c>probe_failed</c>, <c>ejected</c>, <c>standby</c> (better ones are enough); null for nothing.</param>
 /// <param name="State"><c>healthy</c>, <c>ejected</c>, or several words: what is known against it.</param>
 /// <param name="Errors">Answers of 5xx.</param>
 /// <param name="LastChange">The last change of its health; null when there was none.</param>

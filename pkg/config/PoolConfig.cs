@@ -16,6 +16,10 @@ public sealed record PoolConfig
     [Example("{ \"policy\": \"maglev\", \"key\": \"header:x-user\", \"boundedLoad\": 1.25 }")]
     public LoadBalancingConfig LoadBalancing { get; init; } = LoadBalancingConfig.Default;
 
+    [Doc("How long an endpoint that is new or has recovered takes to its whole weight, evenly from 10% (Envoy). Not for maglev, ringHash and first, whose shares are not by the moment. Default: it has its whole weight at once.")]
+    [Range("1s", "1h")]
+    public TimeSpan? SlowStart { get; init; }
+
     [Doc("Percent of the endpoints. With fewer healthy ones, health is ignored and all are used, lest the few drown in what was meant for all (Envoy's default); 0: never.")]
     [Range("0", "100")]
     public int PanicThreshold { get; init; } = 50;
@@ -40,6 +44,14 @@ public sealed record EndpointConfig
     [Doc("Share of the requests relative to the other endpoints'; 0 takes none.")]
     [Range("0", "65535")]
     public int Weight { get; init; } = 1;
+
+    [Doc("Where it is. Endpoints in the gateway's own zone (--zone) are preferred among those of one priority: the others take what is left when fewer than 71% of the local ones are healthy. Default: none, which is no zone's own.")]
+    [Example("\"eu-west-1a\"")]
+    public string? Zone { get; init; }
+
+    [Doc("0 is used first. A priority takes 1.4 times its healthy share of the requests, at most all of them; the rest goes to the next one (Envoy).")]
+    [Range("0", "127")]
+    public int Priority { get; init; }
 }
 
 public enum UpstreamProtocol

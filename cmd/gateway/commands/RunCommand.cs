@@ -17,12 +17,13 @@ internal static class RunCommand
     private static readonly Option<bool> LastGood = new("--last-good") { Description = "When FILE is broken at start, serve the last good configuration in DATA instead, and watch FILE for a mend." };
     private static readonly Option<string> Transport = new Option<string>("--transport") { DefaultValueFactory = static _ => "auto", Description = "What carries connections: event loops on epoll, or .NET's sockets. auto takes epoll on Linux." }
         .AcceptOnlyFromAmong("auto", "epoll", "sockets");
+    private static readonly Option<string?> Zone = new("--zone") { HelpName = "NAME", DefaultValueFactory = static _ => Environment.GetEnvironmentVariable("GATEWAY_ZONE") is { Length: > 0 } zone ? zone : null, Description = "Where this gateway runs: endpoints with the same zone are preferred. Default: the environment variable GATEWAY_ZONE." };
     private static readonly Option<string> Level = new Option<string>("--log-level") { DefaultValueFactory = static _ => "info", Description = "Least level that is logged, to stderr." }
         .AcceptOnlyFromAmong("trace", "debug", "info", "warn", "error");
 
     public static System.CommandLine.Command Create()
     {
-        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, Transport, Level };
+        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, Transport, Zone, Level };
         command.SetAction(static parsed => GatewayProcess.RunAsync(Read(parsed)));
         return command;
     }
@@ -32,6 +33,6 @@ internal static class RunCommand
         string admin = parsed.GetValue(Admin)!;
         return new RunOptions(
             parsed.GetValue(Config)!, admin == "off" ? null : admin, parsed.GetValue(TokenFile), parsed.GetValue(TlsCert), parsed.GetValue(TlsKey),
-            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), StderrLog.ParseLevel(parsed.GetValue(Level)!));
+            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), parsed.GetValue(Zone), StderrLog.ParseLevel(parsed.GetValue(Level)!));
     }
 }

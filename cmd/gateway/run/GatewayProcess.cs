@@ -51,7 +51,7 @@ internal sealed partial class GatewayProcess
         AdminToken token = AdminToken.LoadOrCreate(_options.TokenFile ?? Path.Combine(store.Folder, "admin.token"));
         if (token.IsExposed) LogTokenExposed(_log);
 
-        await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time) { StandardOutput = Console.OpenStandardOutput(), Transport = _options.Transport });
+        await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time) { StandardOutput = Console.OpenStandardOutput(), Transport = _options.Transport, Zone = _options.Zone });
         AdminApi? api = null;
         await using SideListener side = new(async address =>
             await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => api!.HandleSideAsync(c), _loggers));

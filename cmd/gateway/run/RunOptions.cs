@@ -5,6 +5,7 @@ namespace Gateway.Command.Run;
 
 /// <summary>What <c>gateway run</c> was asked for.</summary>
 /// <param name="Admin">Address of the admin API; null for none.</param>
+/// <param name="Zone">Null when it is not known.</param>
 /// <param name="TokenFile">Null for the one in the data folder.</param>
 internal sealed record RunOptions(
-    string ConfigFile, string? Admin, string? TokenFile, string? TlsCert, string? TlsKey, string? ClientCa, string DataFolder, bool LastGood, TransportKind Transport, LogLevel LogLevel);
+    string ConfigFile, string? Admin, string? TokenFile, string? TlsCert, string? TlsKey, string? ClientCa, string DataFolder, bool LastGood, TransportKind Transport, string? Zone, LogLevel LogLevel);

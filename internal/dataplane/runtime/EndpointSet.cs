@@ -11,42 +11,73 @@ internal enum StandingReason : byte
     NoWeight,
     ProbeFailed,
     Ejected,
+
+    /// <summary>Nothing is wrong with it: endpoints of a better priority or a nearer zone are enough.</summary>
+    Standby,
 }
 
 /// <summary>Whether requests may go to an endpoint, and why not. Used in spite of a reason: the pool is in panic.</summary>
 internal readonly record struct EndpointStanding(bool IsUsed, StandingReason Reason);
 
+/// <summary>The usable endpoints of one priority and distance.</summary>
+/// <param name="UpTo">Percent of the requests that go to it and the levels before it together.</param>
+/// <param name="Balancer">Picks an index into the set's endpoints: those of other levels, and those not used, have weight 0 in it.</param>
+/// <param name="Members">What the balancer was built with.</param>
+internal sealed record EndpointLevel(int UpTo, Balancer Balancer, BalancerMember[] Members);
+
 /// <summary>
-/// The endpoints of a pool as they are at one moment, with a balancer over those that are used. Immutable: a change of health or of the
+/// The endpoints of a pool as they are at one moment, with balancers over those that are used. Immutable: a change of health or of the
 /// endpoints makes another one, which <see cref="PoolModel.Current"/> then gives. A request reads it once per attempt.
 /// </summary>
 internal sealed class EndpointSet
 {
+    // Apart from what balancers make of a hash, so that a level's keys are not all of one part of a table.
+    private const ulong LevelSalt = 0x4c65766c;
+
     /// <summary>All of them, used or not. The bits of <see cref="PickContext.Excluded"/> are its indexes.</summary>
     public required EndpointModel[] Endpoints { get; init; }
 
     /// <summary>Of <see cref="Endpoints"/>, by index.</summary>
     public required EndpointStanding[] Standings { get; init; }
 
+    /// <summary>From the best; those that get no requests now stand in when all of the others were tried. Empty when there is nobody to pick.</summary>
+    public required EndpointLevel[] Levels { get; init; }
+
+    public required Balancing Balancing { get; init; }
+
     /// <summary>So few are healthy that health is ignored, lest those few drown in what was meant for all.</summary>
     public bool IsPanic { get; init; }
+
+    /// <summary>An endpoint has less than its weight because it is new or has just recovered, and will have more.</summary>
+    public bool IsRamping { get; init; }
 
     /// <summary>The <see cref="PoolState.Changes"/> that it takes account of.</summary>
     public long Change { get; init; }
 
-    /// <summary>Picks an index into <see cref="Endpoints"/>: those that are not used have weight 0 in it.</summary>
-    public required Balancer Balancer { get; init; }
-
-    /// <summary>What <see cref="Balancer"/> was built with.</summary>
-    public required Balancing Balancing { get; init; }
-
-    public required BalancerMember[] Members { get; init; }
-
     /// <summary>An endpoint for the next attempt; null when there is none.</summary>
     public EndpointModel? Pick(in PickContext context)
     {
-        int index = Balancer.Pick(context);
-        return index < 0 ? null : Endpoints[index];
+        if (Levels.Length == 1)
+        {
+            int index = Levels[0].Balancer.Pick(context);
+            return index < 0 ? null : Endpoints[index];
+        }
+        return Levels.Length == 0 ? null : PickByLevel(context);
+    }
+
+    private EndpointModel? PickByLevel(in PickContext context)
+    {
+        // A key stays with its level, as it stays with its endpoint.
+        ulong drawn = Math.BigMul(Balancing.IsByHash ? StableHash.Of(context.Hash, LevelSalt) : PickRandom.PerThread.Next(), 100, out _);
+        int own = 0;
+        while (own < Levels.Length - 1 && drawn >= (ulong)Levels[own].UpTo) own++;
+        for (int i = -1; i < Levels.Length; i++)
+        {
+            if (i == own) continue;
+            int index = Levels[i < 0 ? own : i].Balancer.Pick(context);
+            if (index >= 0) return Endpoints[index];
+        }
+        return null;
     }
 
     /// <summary>The bit of an endpoint in <see cref="PickContext.Excluded"/>; 0 when it is not in the set any more, or beyond the mask.</summary>

@@ -50,7 +50,11 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
     /// <summary>The model is in a published snapshot from now on.</summary>
     internal void Attach(PoolModel model)
     {
-        lock (_rebuilding) _models.Add(model);
+        lock (_rebuilding)
+        {
+            _models.Add(model);
+            NoteUsable_NeedsLock(model);
+        }
         // Something changed between its compile and now, when nobody knew of it.
         if (model.Current.Change != Changes) AskForRebuild();
     }
@@ -72,8 +76,15 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
         {
             // Before anything is read: who changes something now asks again.
             Interlocked.Exchange(ref _asked, 0);
+            foreach (PoolModel model in _models) NoteUsable_NeedsLock(model);
             foreach (PoolModel model in _models) model.Rebuild();
         }
         Rebuilt?.Invoke();
+    }
+
+    private void NoteUsable_NeedsLock(PoolModel model)
+    {
+        long now = Time.GetTimestamp();
+        foreach (EndpointModel endpoint in model.Current.Endpoints) endpoint.State.NoteUsable(now);
     }
 }

@@ -59,7 +59,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         _loops = transport is null && options.Transport != TransportKind.Sockets && OperatingSystem.IsLinux()
             ? new EpollTransport(Environment.ProcessorCount, options.Loggers.CreateLogger("Gateway.Transport"))
             : null;
-        _compiler = new SnapshotCompiler(options.BaseDirectory, _registry, new UpstreamFactory(_loops?.Loops), options.Time);
+        _compiler = new SnapshotCompiler(options.BaseDirectory, options.Zone, _registry, new UpstreamFactory(_loops?.Loops), options.Time);
         // Not on the thread of the request that was the last to hold it: a large snapshot takes milliseconds, and connections are closed.
         _store.Released += snapshot => ThreadPool.UnsafeQueueUserWorkItem(_registry.Release, snapshot, preferLocal: false);
 

@@ -6,7 +6,8 @@ using Gateway.DataPlane.Transport;
 namespace Gateway.DataPlane.Server;
 
 /// <summary>Pools with their endpoints, connections and balancers; whatever lives on under the same id and settings is taken over.</summary>
-internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry, UpstreamFactory upstreams, TimeProvider time, GatewaySnapshot? live)
+/// <param name="zone">Where this gateway is; null when that is not known.</param>
+internal sealed class PoolCompiler(string baseDirectory, string? zone, StateRegistry registry, UpstreamFactory upstreams, TimeProvider time, GatewaySnapshot? live)
 {
     // That of the paper's evaluation at Vimeo (HAProxy's hash-balance-factor 125).
     private const double DefaultBound = 1.25;
@@ -40,17 +41,20 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
         foreach (EndpointModel same in earlier)
         {
             if (same.Address == endpoint.Address)
-                return new EndpointModel { Address = endpoint.Address, Weight = endpoint.Weight, State = same.State, Upstream = same.Upstream };
+                return new EndpointModel { Address = endpoint.Address, Weight = endpoint.Weight, Rank = RankOf(endpoint), State = same.State, Upstream = same.Upstream };
         }
         StateRegistry.UpstreamKey key = new(pool, UpstreamSettings.From(config, endpoint, tls));
         return new EndpointModel
         {
             Address = endpoint.Address,
             Weight = endpoint.Weight,
+            Rank = RankOf(endpoint),
             State = registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address)) ?? new EndpointState(pool, endpoint.Address),
             Upstream = registry.FindUpstream(key) ?? Create(key),
         };
     }
+
+    private int RankOf(EndpointConfig endpoint) => (2 * endpoint.Priority) + (zone is null || endpoint.Zone == zone ? 0 : 1);
 
     // Opens nothing before the first request: a candidate that is dropped leaves only garbage.
     private Upstream Create(StateRegistry.UpstreamKey key)
@@ -75,7 +79,7 @@ internal sealed class PoolCompiler(string baseDirectory, StateRegistry registry,
             _ => throw new InvalidOperationException($"{how.Policy} has no balancer."),
         };
         var balancing = new Balancing(kind);
-        if (!balancing.IsByHash) return new EndpointPlan(balancing, pool.PanicThreshold, HashKey: null);
-        return new EndpointPlan(balancing with { BoundedLoad = how.BoundedLoad ?? DefaultBound }, pool.PanicThreshold, how.Key ?? RequestKey.Ip);
+        var plan = new EndpointPlan(balancing, pool.PanicThreshold, SlowStart: pool.SlowStart ?? TimeSpan.Zero);
+        return balancing.IsByHash ? plan with { Balancing = balancing with { BoundedLoad = how.BoundedLoad ?? DefaultBound }, HashKey = how.Key ?? RequestKey.Ip } : plan;
     }
 }

@@ -38,6 +38,7 @@ internal static class PoolStatuses
             StandingReason.NoWeight => "no_weight",
             StandingReason.ProbeFailed => "probe_failed",
             StandingReason.Ejected => "ejected",
+            StandingReason.Standby => "standby",
             _ => throw new InvalidOperationException($"{standing.Reason} has no word."),
         },
     };

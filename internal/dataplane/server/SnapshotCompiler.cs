@@ -9,14 +9,14 @@ namespace Gateway.DataPlane.Server;
 /// A document becomes a snapshot: names resolved to objects, defaults filled, certificates read. Pure towards everything live: it takes
 /// states from the registry and enters none. All errors are collected.
 /// </summary>
-internal sealed class SnapshotCompiler(string baseDirectory, StateRegistry registry, UpstreamFactory upstreams, TimeProvider time)
+internal sealed class SnapshotCompiler(string baseDirectory, string? zone, StateRegistry registry, UpstreamFactory upstreams, TimeProvider time)
 {
     public CompileResult Compile(GatewayConfig config, string version, string source, GatewaySnapshot? live)
     {
         List<ConfigError> errors = [];
         List<ConfigError> warnings = [];
         // 1. What routes refer to.
-        PoolModel[] pools = new PoolCompiler(baseDirectory, registry, upstreams, time, live).Compile(config.Pools, errors);
+        PoolModel[] pools = new PoolCompiler(baseDirectory, zone, registry, upstreams, time, live).Compile(config.Pools, errors);
         // 2. Routes, in the order of the document.
         RouteModel[] routes = new RouteCompiler(registry).Compile(config.Routes, pools, errors);
         // 3. Listeners, with the tables of the routes they serve.

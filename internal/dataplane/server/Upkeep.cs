@@ -40,6 +40,11 @@ internal sealed class Upkeep(SnapshotStore store, StateRegistry registry, Gatewa
     internal void Look()
     {
         registry.Sweep();
+        // A second is a small step of what takes many, and a rebuild costs no request anything.
+        foreach (PoolModel pool in store.Current?.Pools ?? [])
+        {
+            if (pool.Current.IsRamping) pool.State.EndpointsChanged("slow start");
+        }
         HashSet<CertificateState> seen = [];
         foreach (ServerTls tls in InUse())
         {

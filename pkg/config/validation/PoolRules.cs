@@ -11,7 +11,7 @@ internal static class PoolRules
             if (Syntax.Name(name) is { } wrong) findings.Error(ConfigErrorCodes.InvalidValue, wrong);
             if (pool?.Endpoints is { } endpoints) Endpoints(endpoints, findings);
             if (pool?.Tls is { } tls) Tls(tls, pool.Protocol, findings);
-            if (pool?.LoadBalancing is { } balancing) Balancing(balancing, findings);
+            if (pool?.LoadBalancing is { } balancing) Balancing(balancing, pool.SlowStart, findings);
             if (pool is not null) HealthRules.Validate(pool, findings);
             findings.Path.Pop();
         }
@@ -29,6 +29,7 @@ internal static class PoolRules
             if (endpoints[i] is not { } endpoint) continue;
             if (endpoint.Address is null) continue;
             findings.Path.PushIndex(i);
+            if (endpoint.Zone is not null && Syntax.Name(endpoint.Zone) is { } wrongZone) findings.Error("zone", ConfigErrorCodes.InvalidValue, wrongZone);
             if (AddressSyntax.Endpoint(endpoint.Address) is { } wrong) findings.Error("address", ConfigErrorCodes.InvalidValue, wrong);
             else if (seen is not null && !seen.TryAdd(endpoint.Address, i))
                 findings.Error("address", ConfigErrorCodes.DuplicateName, $"endpoint {seen[endpoint.Address]} of the pool has the address already; remove one, and give the other their weights together");
@@ -38,8 +39,10 @@ internal static class PoolRules
         findings.Path.Pop();
     }
 
-    private static void Balancing(LoadBalancingConfig balancing, Findings findings)
+    private static void Balancing(LoadBalancingConfig balancing, TimeSpan? slowStart, Findings findings)
     {
+        if (slowStart is not null && balancing.Policy is (LoadBalancingPolicy.Maglev or LoadBalancingPolicy.RingHash or LoadBalancingPolicy.First))
+            findings.Error("slowStart", ConfigErrorCodes.Conflict, "the policy maglev, ringHash or first moves no requests slowly; choose another policy, or remove it");
         findings.Path.Push("loadBalancing");
         if (balancing.Policy is not (LoadBalancingPolicy.Maglev or LoadBalancingPolicy.RingHash))
         {

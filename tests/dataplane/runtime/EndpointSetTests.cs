@@ -117,12 +117,12 @@ public sealed class EndpointSetTests
         PoolModel pool = Pool(1, 2);
         EndpointSet before = pool.Current;
         pool.Rebuild();
-        Assert.Same(before.Balancer, pool.Current.Balancer);
+        Assert.Same(before.Levels[0].Balancer, pool.Current.Levels[0].Balancer);
         Assert.NotSame(before, pool.Current);
-        Assert.NotSame(before.Balancer, Pool(new EndpointPlan(new Balancing(BalancerKind.LeastRequests), 50), before.Endpoints, before).Current.Balancer);
+        Assert.NotSame(before.Levels[0].Balancer, Pool(new EndpointPlan(new Balancing(BalancerKind.LeastRequests), 50), before.Endpoints, before).Current.Levels[0].Balancer);
         Fail(before, EndpointFaults.Ejected, 0);
         pool.Rebuild();
-        Assert.NotSame(before.Balancer, pool.Current.Balancer);
+        Assert.NotSame(before.Levels[0].Balancer, pool.Current.Levels[0].Balancer);
     }
 
     [Fact]

@@ -121,7 +121,7 @@ public sealed class CompilerTests : IAsyncLifetime
         Assert.Same(first.Routes[0].State, second.Routes[0].State);
         Assert.Same(first.Listeners[0].State, second.Listeners[0].State);
         Assert.Same(first.Pools[0].State, second.Pools[0].State);
-        Assert.Same(first.Pools[0].Current.Balancer, second.Pools[0].Current.Balancer);
+        Assert.Same(first.Pools[0].Current.Levels[0].Balancer, second.Pools[0].Current.Levels[0].Balancer);
         Assert.Same(first.Pools[0].Current.Endpoints[1].State, second.Pools[0].Current.Endpoints[1].State);
         Assert.Same(first.Pools[0].Current.Endpoints[1].Upstream, second.Pools[0].Current.Endpoints[1].Upstream);
         // The same address in another pool is another endpoint, with connections of its own.
@@ -146,6 +146,6 @@ public sealed class CompilerTests : IAsyncLifetime
         await _running.ApplyAsync(Document([], ("p", Pool("127.0.0.1:9"))));
         PoolModel before = _running.Host.Current!.Pools[0];
         await _running.ApplyAsync(Document([], ("p", new PoolConfig { Endpoints = [new() { Address = "127.0.0.1:9", Weight = 2 }] })));
-        Assert.NotSame(before.Current.Balancer, _running.Host.Current!.Pools[0].Current.Balancer);
+        Assert.NotSame(before.Current.Levels[0].Balancer, _running.Host.Current!.Pools[0].Current.Levels[0].Balancer);
     }
 }

@@ -1,4 +1,6 @@
+using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using Gateway.Functional.Tests.Harness;
 using Gateway.TestKit;
 using Xunit;
@@ -153,5 +155,49 @@ public sealed class BalancingTests
             Doc.PoolWith("main", "\"loadBalancing\": \"first\"", a.Address, b.Address)));
         await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
         for (int i = 0; i < 20; i++) Assert.Equal("a", (await client.RequestAsync(Doc.Get()))["x-origin"]);
+    }
+
+    [Fact]
+    public async Task EndpointsOfTheGatewaysZone_ArePreferred_AndAfterThemByPriority()
+    {
+        await using HttpOrigin near = await HttpOrigin.StartAsync("near");
+        await using HttpOrigin far = await HttpOrigin.StartAsync("far");
+        await using HttpOrigin spare = await HttpOrigin.StartAsync("spare");
+        string Document(string zone) => Doc.Of(Doc.Route("all"),
+            $$"""
+            "main": { "endpoints": [ { "address": "{{spare.Address}}", "zone": "{{zone}}", "priority": 1 }, { "address": "{{far.Address}}", "zone": "b" }, { "address": "{{near.Address}}", "zone": "a" } ] }
+            """);
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("a"), new GatewayProcessOptions { Arguments = ["--zone", "a"] });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        for (int i = 0; i < 30; i++) Assert.Equal("near", (await client.RequestAsync(Doc.Get()))["x-origin"]);
+        Assert.Equal(["spare", "far"], (await gateway.GetAsync("/admin/pools")).Json.GetProperty("pools")[0].GetProperty("endpoints").EnumerateArray()
+            .Where(static e => e.TryGetProperty("reason", out JsonElement reason) && reason.GetString() == "standby")
+            .Select(e => e.GetProperty("address").GetString() == spare.Address ? "spare" : "far"));
+        // A change of a zone that is not the gateway's changes nothing.
+        await gateway.ApplyAsync(Document("c"));
+        for (int i = 0; i < 30; i++) Assert.Equal("near", (await client.RequestAsync(Doc.Get()))["x-origin"]);
+    }
+
+    [Fact]
+    public async Task SlowStart_DoesNotDrownANewEndpoint()
+    {
+        await using HttpOrigin old = await HttpOrigin.StartAsync("old");
+        await using HttpOrigin fresh = await HttpOrigin.StartAsync("fresh");
+        string Document(params string[] endpoints) =>
+            Doc.Of(Doc.Route("all"), Doc.PoolWith("main", "\"loadBalancing\": \"roundRobin\", \"slowStart\": \"3s\"", endpoints));
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document(old.Address));
+        long started = Stopwatch.GetTimestamp();
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        await Eventually.Until("the first endpoint is warm", () => Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(3.2));
+        await gateway.ApplyAsync(Document(old.Address, fresh.Address));
+        for (int i = 0; i < 110; i++) Assert.Equal(200, (await client.RequestAsync(Doc.Get())).Status);
+        // 10 to 100: one in eleven; a busy machine may be a second late, when it is 43 to 100.
+        Assert.InRange(fresh.RequestCount, 8, 34);
+        await Eventually.Until("the new endpoint gets its share", async () =>
+        {
+            int before = fresh.RequestCount;
+            for (int i = 0; i < 20; i++) await client.RequestAsync(Doc.Get());
+            return fresh.RequestCount - before == 10;
+        });
     }
 }
