@@ -137,6 +137,12 @@ public sealed class GatewayProcess : IAsyncDisposable
         var start = new ProcessStartInfo(RequireBuilt(Executable)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
         foreach (string argument in (string[])["run", "--config", file, "--admin", options.Admin, "--data-dir", folder["data"], .. options.Arguments])
             start.ArgumentList.Add(argument);
+        // GATEWAY_TEST_TRANSPORT=sockets runs every test on .NET's sockets that does not itself choose.
+        if (Environment.GetEnvironmentVariable("GATEWAY_TEST_TRANSPORT") is { Length: > 0 } transport && !options.Arguments.Contains("--transport"))
+        {
+            start.ArgumentList.Add("--transport");
+            start.ArgumentList.Add(transport);
+        }
         foreach ((string name, string value) in options.Environment) start.Environment[name] = value;
         Process process = Process.Start(start)!;
         Running[process.Id] = process;

@@ -117,7 +117,14 @@ internal sealed class RequestBodyContent : HttpContent
         try
         {
             deadline.WaitFor(Party.Client);
-            return await _reader.ReadAsync(cancellationToken);
+            // Not cancelled by the token: Kestrel would take the read for still under way, and fail when it drains what the client sends on.
+            ValueTask<ReadResult> reading = _reader.ReadAsync(CancellationToken.None);
+            if (reading.IsCompleted) return await reading;
+            ReadResult read;
+            await using (cancellationToken.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), _reader)) read = await reading;
+            if (!read.IsCanceled || !cancellationToken.IsCancellationRequested) return read;
+            _reader.AdvanceTo(read.Buffer.Start);
+            throw new OperationCanceledException(cancellationToken);
         }
         catch (IOException e)
         {

@@ -27,12 +27,21 @@ internal sealed class PrefaceDispatch(ConnectionDelegate http1, Func<ConnectionD
     // What has arrived already decides nearly always, when the transport has read ahead.
     private static Verdict Peek(PipeReader input)
     {
-        if (!input.TryRead(out ReadResult read)) return Verdict.More;
-        Verdict verdict = Judge(read);
-        // Not examined: whoever reads next must get these bytes at once.
-        input.AdvanceTo(read.Buffer.Start, verdict == Verdict.More ? read.Buffer.End : read.Buffer.Start);
-        return verdict;
+        try
+        {
+            if (!input.TryRead(out ReadResult read)) return Verdict.More;
+            Verdict verdict = Judge(read);
+            // Not examined: whoever reads next must get these bytes at once.
+            input.AdvanceTo(read.Buffer.Start, verdict == Verdict.More ? read.Buffer.End : read.Buffer.Start);
+            return verdict;
+        }
+        catch (Exception gone) when (IsDeparture(gone))
+        {
+            return Verdict.Closed;
+        }
     }
+
+    private static bool IsDeparture(Exception gone) => gone is IOException or ConnectionAbortedException or OperationCanceledException;
 
     private async Task<Verdict> WaitAsync(ConnectionContext connection)
     {
@@ -52,7 +61,7 @@ internal sealed class PrefaceDispatch(ConnectionDelegate http1, Func<ConnectionD
                 if (verdict != Verdict.More) return verdict;
             }
         }
-        catch (Exception gone) when (gone is IOException or ConnectionAbortedException or OperationCanceledException)
+        catch (Exception gone) when (IsDeparture(gone))
         {
             return Verdict.Closed;
         }

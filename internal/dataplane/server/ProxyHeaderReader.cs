@@ -17,7 +17,7 @@ namespace Gateway.DataPlane.Server;
 /// </summary>
 internal sealed class ProxyHeaderReader(ConnectionDelegate next, ListenerState listener, TimeProvider time, ILogger logger)
 {
-    private enum Verdict { More, Take, None, Gone, Refuse }
+    private enum Verdict { More, Serve, Closed }
 
     public Task OnConnectionAsync(ConnectionContext connection)
     {
@@ -34,12 +34,19 @@ internal sealed class ProxyHeaderReader(ConnectionDelegate next, ListenerState l
 
     private async Task ReadAsync(ConnectionContext connection, bool required, TimeSpan timeout)
     {
-        PipeReader input = connection.Transport.Input;
-        // With the first bytes of a connection nearly always comes the whole header.
-        bool arrived = input.TryRead(out ReadResult read);
-        Verdict verdict = arrived ? Judge(connection, input, read, required) : Verdict.More;
-        if (verdict == Verdict.More) verdict = await WaitAsync(connection, input, required, timeout);
-        if (verdict is Verdict.Take or Verdict.None) await next(connection);
+        Verdict verdict;
+        try
+        {
+            PipeReader input = connection.Transport.Input;
+            // With the first bytes of a connection nearly always comes the whole header.
+            verdict = input.TryRead(out ReadResult read) ? Judge(connection, input, read, required) : Verdict.More;
+            if (verdict == Verdict.More) verdict = await WaitAsync(connection, input, required, timeout);
+        }
+        catch (Exception gone) when (gone is IOException or ConnectionAbortedException or OperationCanceledException)
+        {
+            return;
+        }
+        if (verdict == Verdict.Serve) await next(connection);
     }
 
     private async Task<Verdict> WaitAsync(ConnectionContext connection, PipeReader input, bool required, TimeSpan timeout)
@@ -49,24 +56,17 @@ internal sealed class ProxyHeaderReader(ConnectionDelegate next, ListenerState l
         CancellationToken closeRequested = connection.Features.Get<IConnectionLifetimeNotificationFeature>()?.ConnectionClosedRequested ?? default;
         using CancellationTokenRegistration onTimeout = giveUp.Token.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), input);
         using CancellationTokenRegistration onClose = closeRequested.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), input);
-        try
+        while (true)
         {
-            while (true)
+            ReadResult read = await input.ReadAsync();
+            if (read.IsCanceled)
             {
-                ReadResult read = await input.ReadAsync();
-                if (read.IsCanceled)
-                {
-                    input.AdvanceTo(read.Buffer.Start);
-                    if (!closeRequested.IsCancellationRequested) Refused(connection, ProxyHeaderFault.Timeout);
-                    return Verdict.Refuse;
-                }
-                Verdict verdict = Judge(connection, input, read, required);
-                if (verdict != Verdict.More) return verdict;
+                input.AdvanceTo(read.Buffer.Start);
+                if (!closeRequested.IsCancellationRequested) Refused(connection, ProxyHeaderFault.Timeout);
+                return Verdict.Closed;
             }
-        }
-        catch (Exception gone) when (gone is IOException or ConnectionAbortedException or OperationCanceledException)
-        {
-            return Verdict.Gone;
+            Verdict verdict = Judge(connection, input, read, required);
+            if (verdict != Verdict.More) return verdict;
         }
     }
 
@@ -86,16 +86,16 @@ internal sealed class ProxyHeaderReader(ConnectionDelegate next, ListenerState l
         {
             case ProxyHeaderStatus.Complete:
                 Apply(connection, header);
-                return Verdict.Take;
+                return Verdict.Serve;
             // A balancer that only looks whether the port is open says nothing and closes.
             case ProxyHeaderStatus.NeedMore when buffer.IsEmpty:
-                return Verdict.Gone;
+                return Verdict.Closed;
             case ProxyHeaderStatus.NeedMore when !required:
             case ProxyHeaderStatus.Absent when !required:
-                return Verdict.None;
+                return Verdict.Serve;
             default:
                 Refused(connection, status == ProxyHeaderStatus.Absent ? ProxyHeaderFault.Missing : ProxyHeaderFault.Malformed);
-                return Verdict.Refuse;
+                return Verdict.Closed;
         }
     }
 
