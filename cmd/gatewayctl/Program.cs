@@ -5,6 +5,7 @@ var root = new RootCommand("Changes and shows a running gateway over its admin A
 {
     ApplyCommand.Create(),
     ValidateCommand.Create(),
+    DiffCommand.Create(),
     ExplainCommand.Create(),
     SnapshotCommand.Create(),
     ConfigCommand.Create(),

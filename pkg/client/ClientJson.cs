@@ -16,6 +16,7 @@ namespace Gateway.Client;
 [JsonSerializable(typeof(AuditLog))]
 [JsonSerializable(typeof(ExplainRequest))]
 [JsonSerializable(typeof(Explanation))]
+[JsonSerializable(typeof(Difference))]
 [JsonSerializable(typeof(Readiness))]
 [JsonSerializable(typeof(Problem))]
 public sealed partial class ClientJson : JsonSerializerContext;

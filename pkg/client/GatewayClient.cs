@@ -61,6 +61,11 @@ public sealed class GatewayClient : IDisposable
     public Task<Explanation> ExplainAsync(ExplainRequest request, CancellationToken cancellationToken = default) =>
         SendAsync(WithDocument("/admin/explain", JsonSerializer.SerializeToUtf8Bytes(request, ClientJson.Default.ExplainRequest), DocumentFormat.Json), ClientJson.Default.Explanation, cancellationToken);
 
+    /// <summary>Compares a document with what is live, by what they say and by what they do with requests; changes nothing. Errors: 400 with all of the document's.</summary>
+    public Task<Difference> DiffAsync(
+        ReadOnlyMemory<byte> document, DocumentFormat format = DocumentFormat.Json, CancellationToken cancellationToken = default) =>
+        SendAsync(WithDocument("/admin/diff", document, format), ClientJson.Default.Difference, cancellationToken);
+
     /// <summary>What is live.</summary>
     public Task<Snapshot> GetSnapshotAsync(CancellationToken cancellationToken = default) =>
         SendAsync(Get("/admin/snapshot"), ClientJson.Default.Snapshot, cancellationToken);

@@ -32,6 +32,7 @@ public sealed partial class AdminApi
         ConfigEndpoints config = new(queue, stored);
         ViewEndpoints views = new(host, queue, stored, audit);
         ExplainEndpoint explain = new(host, queue, stored);
+        DiffEndpoint diff = new(host, queue);
         _probes = new ProbeEndpoints(readiness, host.Metrics);
         _token = token;
         _audit = audit;
@@ -43,6 +44,7 @@ public sealed partial class AdminApi
         {
             ["/admin/config"] = [new("GET", config.GetAsync), new("POST", config.ApplyAsync)],
             ["/admin/validate"] = [new("POST", config.ValidateAsync)],
+            ["/admin/diff"] = [new("POST", diff.HandleAsync)],
             ["/admin/explain"] = [new("POST", explain.HandleAsync)],
             ["/admin/rollback"] = [new("POST", config.RollbackAsync)],
             ["/admin/snapshot"] = [new("GET", views.SnapshotAsync)],

@@ -121,7 +121,8 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         };
     }
 
-    private static async Task<RequestBody?> ReadDocumentAsync(HttpContext context)
+    /// <summary>Null when it cannot be a configuration, which has been answered.</summary>
+    internal static async Task<RequestBody?> ReadDocumentAsync(HttpContext context)
     {
         if (FormatOf(context.Request.ContentType) is null)
         {

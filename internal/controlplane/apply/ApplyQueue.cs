@@ -84,12 +84,19 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     /// <summary>A snapshot to look at, never to publish; or why there is none. Waits as <see cref="ValidateAsync"/> does.</summary>
     internal Task<Candidate> CompileAsync(ConfigDocument document, CancellationToken cancellationToken) => AloneAsync(document, _steps.Compile, cancellationToken);
 
-    private async Task<Candidate> AloneAsync(ConfigDocument document, Func<Candidate, string, Candidate> step, CancellationToken cancellationToken)
+    /// <summary>Runs a comparison of candidates, which may take seconds of a processor, as <see cref="ValidateAsync"/> runs.</summary>
+    internal Task<T> CompareAsync<T>(Func<T> comparison, CancellationToken cancellationToken) =>
+        AloneAsync(() => Task.Factory.StartNew(comparison, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default), cancellationToken);
+
+    private Task<Candidate> AloneAsync(ConfigDocument document, Func<Candidate, string, Candidate> step, CancellationToken cancellationToken) =>
+        AloneAsync(() => OnAThreadOfItsOwn(document, () => step(_steps.Read(document), "admin")), cancellationToken);
+
+    private async Task<T> AloneAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
     {
         await _validating.WaitAsync(cancellationToken);
         try
         {
-            return await OnAThreadOfItsOwn(document, () => step(_steps.Read(document), "admin"));
+            return await work();
         }
         finally
         {

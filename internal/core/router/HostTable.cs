@@ -47,4 +47,14 @@ internal sealed class HostTable<T>
         if (_any is not null) levels.Add((HostGroups<T>.AnyHost, _any));
         return levels;
     }
+
+    /// <summary>All hosts as rules write them, each with its routes.</summary>
+    public List<(string Host, HostRoutes<T> Routes)> All()
+    {
+        var all = new List<(string, HostRoutes<T>)>();
+        foreach ((string host, HostRoutes<T> routes) in _exact.Dictionary) all.Add((host, routes));
+        _wildcards.AddTo(all);
+        if (_any is not null) all.Add((HostGroups<T>.AnyHost, _any));
+        return all;
+    }
 }

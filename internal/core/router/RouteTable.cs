@@ -80,6 +80,13 @@ public sealed class RouteTable<T>
         });
     }
 
+    internal ReadOnlySpan<CompiledRule<T>> Rules => _rules;
+
+    internal HostTable<T> Hosts => _hosts;
+
+    /// <summary>The rule behind <see cref="Match{TRequest}(in TRequest)"/>.</summary>
+    internal CompiledRule<T>? FindRule(in DescribedRequest request) => Find(in request, out _);
+
     private CompiledRule<T>? Find<TRequest>(in TRequest request, out bool twoReadings)
         where TRequest : struct, IRouteRequest, allows ref struct
     {

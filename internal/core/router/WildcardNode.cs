@@ -53,6 +53,19 @@ internal sealed class WildcardNode<T>
         }
     }
 
+    /// <summary>Adds the wildcards that have routes, from this node down.</summary>
+    public void AddTo(List<(string Host, HostRoutes<T> Routes)> all)
+    {
+        var pending = new Stack<WildcardNode<T>>();
+        pending.Push(this);
+        while (pending.TryPop(out WildcardNode<T>? node))
+        {
+            if (node.Routes is not null) all.Add((node.Host!, node.Routes));
+            if (node._children is null) continue;
+            foreach (WildcardNode<T> child in node._children.Values) pending.Push(child);
+        }
+    }
+
     /// <summary>The node of the longest wildcard that has routes and matches the host; null for none.</summary>
     public WildcardNode<T>? Longest(ReadOnlySpan<char> host)
     {

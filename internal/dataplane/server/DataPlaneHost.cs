@@ -164,6 +164,9 @@ public sealed class DataPlaneHost : IAsyncDisposable
     /// <summary>The cases under <c>expect</c> that a candidate does not meet; empty when it meets all. Changes nothing.</summary>
     public IReadOnlyList<ConfigError> CheckExpectations(GatewaySnapshot candidate) => Expectations.Check(candidate, Listeners());
 
+    /// <summary>What a candidate would do differently with requests than another snapshot. Changes nothing.</summary>
+    public static SnapshotDifference Compare(GatewaySnapshot before, GatewaySnapshot candidate) => SnapshotComparison.Compare(before, candidate);
+
     /// <summary>Opens the access log's file anew, for a rotation that is not noticed by itself.</summary>
     public void ReopenAccessLog() => _accessLog.Reopen();
 

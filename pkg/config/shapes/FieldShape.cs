@@ -48,6 +48,9 @@ internal abstract class FieldShape<TRecord> where TRecord : class
 
     public abstract bool Same(TRecord a, TRecord b);
 
+    /// <summary>Adds where the field differs between two records.</summary>
+    public abstract void Differ(TRecord before, TRecord after, FieldChanges changes);
+
     public abstract JsonObject Schema(JsonObject definitions);
 
     public static FieldShape<TRecord> Create(PropertyInfo property, TRecord sample)
@@ -109,6 +112,16 @@ internal sealed class FieldShape<TRecord, TValue> : FieldShape<TRecord> where TR
     }
 
     public override bool Same(TRecord a, TRecord b) => IsIgnored || _value.Same(_get(a), _get(b));
+
+    public override void Differ(TRecord before, TRecord after, FieldChanges changes)
+    {
+        if (Same(before, after)) return;
+        TValue a = _get(before), b = _get(after);
+        changes.Path.Push(Name);
+        if (a is null || b is null) changes.Add(a is null ? null : _value.Text(a), b is null ? null : _value.Text(b));
+        else _value.Differ(a, b, changes);
+        changes.Path.Pop();
+    }
 
     public override JsonObject Schema(JsonObject definitions)
     {

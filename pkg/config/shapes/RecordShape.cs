@@ -138,6 +138,15 @@ internal sealed class RecordShape<T> : ValueShape<T> where T : class
         return true;
     }
 
+    public override void Differ(T before, T after, FieldChanges changes)
+    {
+        if (ReferenceEquals(before, after)) return;
+        foreach (FieldShape<T> field in _fields) field.Differ(before, after, changes);
+    }
+
+    /// <summary>The names of the fields that differ.</summary>
+    public IEnumerable<string> ChangedFields(T before, T after) => _fields.Where(f => !f.Same(before, after)).Select(static f => f.Name);
+
     public override JsonObject Schema(JsonObject definitions)
     {
         string name = ConfigShapes.DefinitionName(typeof(T));

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Gateway.Config.Canonical;
@@ -32,6 +33,20 @@ internal abstract class ValueShape<T> : ValueShape
 
     /// <summary>The two are written the same.</summary>
     public virtual bool Same(T a, T b) => EqualityComparer<T>.Default.Equals(a, b);
+
+    /// <summary>Adds where two values differ. Both are there.</summary>
+    public virtual void Differ(T before, T after, FieldChanges changes)
+    {
+        if (!Same(before, after)) changes.Add(Text(before), Text(after));
+    }
+
+    /// <summary>The value as a document may show it, without secrets.</summary>
+    public string Text(T value)
+    {
+        var writer = new CanonicalWriter(SecretForm.Hidden, withDefaults: false);
+        Write(writer, value);
+        return Encoding.UTF8.GetString(writer.Written);
+    }
 
     /// <summary>The value as a default in the schema.</summary>
     public JsonNode? ToNode(T value)

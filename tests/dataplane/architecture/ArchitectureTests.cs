@@ -34,10 +34,15 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.Explanation",
         "Gateway.DataPlane.Server.HealthChange",
         "Gateway.DataPlane.Server.KestrelServices",
+        "Gateway.DataPlane.Server.ListenerDifference",
         "Gateway.DataPlane.Server.ListenerStatus",
+        "Gateway.DataPlane.Server.OutcomeChange",
         "Gateway.DataPlane.Server.PoolStatus",
+        "Gateway.DataPlane.Server.RouteOutcome",
+        "Gateway.DataPlane.Server.SnapshotDifference",
         "Gateway.DataPlane.Server.StopReport",
         "Gateway.DataPlane.Server.TransportKind",
+        "Gateway.DataPlane.Server.UndecidedOutcome",
     ];
 
     private static readonly Assembly DataPlane = typeof(DataPlaneHost).Assembly;

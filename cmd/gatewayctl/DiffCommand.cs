@@ -1,0 +1,68 @@
+using System.CommandLine;
+using Gateway.Client;
+
+namespace Gateway.Ctl;
+
+internal static class DiffCommand
+{
+    public static Command Create()
+    {
+        Argument<string> file = DocumentFile.Argument();
+        var command = new Command("diff", "Compare a document with what is live: what it says differently, and which requests it would treat differently") { file, DocumentFile.Yaml };
+        command.SetBody(async (parsed, session, cancellationToken) =>
+        {
+            (byte[] bytes, DocumentFormat format) = await DocumentFile.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(DocumentFile.Yaml), cancellationToken);
+            Difference difference = await session.Client.DiffAsync(bytes, format, cancellationToken);
+            session.Output.Warn(difference.Warnings);
+            if (!session.Output.Json(difference, ClientJson.Default.Difference)) Print(session.Output, difference);
+        });
+        return command;
+    }
+
+    private static void Print(Output output, Difference difference)
+    {
+        if (difference.LiveVersion == difference.Version)
+        {
+            output.Line($"no difference: {Output.Short(difference.Version)} is live");
+            return;
+        }
+        output.Line($"{Output.Short(difference.LiveVersion)} (live) -> {Output.Short(difference.Version)}");
+        foreach (ObjectDifference change in difference.Changes)
+        {
+            string sign = change.Kind switch { "added" => "+", "removed" => "-", "moved" => ">", _ => "~" };
+            output.Line($"{sign} {change.Section}{(change.Name is null ? "" : $" {change.Name}")}{(change.Kind == "moved" ? " (order)" : "")}");
+            foreach (FieldDifference field in change.Fields) output.Line($"    {(field.Path.Length == 0 ? change.Section : field.Path)}: {field.Before ?? "(absent)"} -> {field.After ?? "(absent)"}");
+        }
+        if (difference.MoreChanges is { } more) output.Line($"… and {more} more");
+        output.Line("");
+        Print(output, difference.Behaviour);
+    }
+
+    private static void Print(Output output, BehaviourDifference behaviour)
+    {
+        if (behaviour.Equivalent)
+        {
+            output.Line("requests: equivalent, every request has the same route, pool, policy and status");
+            return;
+        }
+        foreach (string name in behaviour.ListenersRemoved) output.Line($"requests: listener {name} is gone");
+        foreach (string name in behaviour.ListenersAdded) output.Line($"requests: listener {name} is new");
+        foreach (RequestClass one in behaviour.Classes)
+        {
+            output.Line($"requests: {Outcome(one.Before)} -> {Outcome(one.After)} ({string.Join(", ", one.What)})");
+            output.Line($"    on       {string.Join(' ', one.Listeners)}");
+            output.Line($"    for      {string.Join(' ', one.Methods.DefaultIfEmpty("any method"))}, host {string.Join(' ', one.Hosts)}, path {one.Path ?? "any"}{string.Concat(one.PathPatterns.Select(static p => $" ~ {p}"))}{string.Concat(one.Conditions.Select(static c => $", {c}"))}");
+            if (one.Before.Except.Count != 0) output.Line($"    but not  what {Names(one.Before)} took first");
+            if (one.After.Except.Count != 0) output.Line($"    but not  what {Names(one.After)} would take first");
+            output.Line($"    such as  {one.Witness.Method} {one.Witness.Url}{string.Concat(one.Witness.Headers.SelectMany(static h => h.Value.Select(v => $" -H '{h.Key}: {v}'")))}");
+        }
+        if (behaviour.MoreClasses is { } more) output.Line($"… and {more} more classes of requests");
+        foreach (UndecidedPair pair in behaviour.Undecided) output.Line($"undecided: {pair.Before ?? "no route"} -> {pair.After ?? "no route"}: {pair.Reason}");
+        if (!behaviour.Complete) output.Line("the comparison ended at its limit of work: there may be more differences");
+    }
+
+    private static string Names(ClassOutcome outcome) => string.Join(", ", outcome.Except) + (outcome.MoreExcept is { } more ? $" and {more} more" : "");
+
+    private static string Outcome(ClassOutcome outcome) =>
+        outcome.Route is null ? "no route" : $"{outcome.Route}{(outcome.Pool is null ? "" : $" (pool {outcome.Pool})")}{(outcome.Status is null ? "" : $" (answers {outcome.Status})")}";
+}
