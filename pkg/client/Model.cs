@@ -65,7 +65,7 @@ public sealed record Pool(string Name, string Protocol, string LoadBalancing, bo
 /// <param name="Endpoint">Null for the pool's own state.</param>
 /// <param name="From">What it was: <c>healthy</c> or what was known against it; of a pool <c>normal</c> or <c>panic</c>.</param>
 /// <param name="To">What it is now; the same as before when something was decided against a change.</param>
-/// <param name="Cause"><c>no_answer</c>, <c>consecutive_failures</c>, <c>failure_percent</c>, <c>latency</c> or <c>panic</c>.</param>
+/// <param name="Cause"><c>no_answer</c>, <c>consecutive_failures</c>, <c>failure_percent</c>, <c>latency</c>, <c>probe</c> or <c>panic</c>.</param>
 /// <param name="Detail">Which attempts, counters and thresholds, for a person.</param>
 /// <param name="Until">When an ejection ends; null for anything else.</param>
 public sealed record HealthChange(
@@ -77,13 +77,18 @@ public sealed record HealthChange(
 /// <param name="Failures">Those that got no answer.</param>
 /// <param name="Connections">Open upstream connections, idle and active.</param>
 /// <param name="Used">New requests may go to it.</param>
-/// <param name="Reason">Why they may not, or what is held against it in a pool in panic: <c>no_weight</c>, <c>probe_failed</c>, <c>ejected</c>, <c>standby</c> (better ones are enough); null for nothing.</param>
-/// <param name="State"><c>healthy</c>, <c>ejected</c>, or several words: what is known against it.</param>
+/// <param name="Reason">Why they may not, or what is held against it in a pool in panic: <c>no_weight</c>, <c>probe_failed</c>, <c>ejected</c>, <c>unprobed</c>, <c>standby</c> (better ones are enough); null for nothing.</param>
+/// <param name="State"><c>healthy</c>, or what is known against it: <c>ejected</c>, <c>unhealthy</c>, both, or <c>unprobed</c>.</param>
 /// <param name="Errors">Answers of 5xx.</param>
 /// <param name="LastChange">The last change of its health; null when there was none.</param>
+/// <param name="LastProbe">Null when it is not probed.</param>
 public sealed record PoolEndpoint(
     string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections, bool Used, string? Reason,
-    string State, long Errors, HealthChange? LastChange);
+    string State, long Errors, HealthChange? LastChange, ProbeState? LastProbe);
+
+/// <summary>What the last probe of an endpoint said.</summary>
+/// <param name="InARow">Probes with the same answer up to this one.</param>
+public sealed record ProbeState(DateTimeOffset Time, bool Good, string Detail, int InARow);
 
 /// <summary>Answer to <c>GET /admin/routes?offset=M&amp;limit=N</c>, in the order of the document.</summary>
 /// <param name="Total">Number of routes of the snapshot, whatever the page.</param>

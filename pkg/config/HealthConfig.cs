@@ -5,8 +5,61 @@ public sealed record HealthConfig
 {
     internal static readonly HealthConfig Default = new();
 
+    [Doc("Probes of the gateway's own. Absent: none.")]
+    public ActiveHealthConfig? Active { get; init; }
+
     [Doc("What requests tell: an endpoint that does not answer them is left alone for a while (nginx's max_fails and fail_timeout).")]
     public PassiveHealthConfig Passive { get; init; } = PassiveHealthConfig.Default;
+}
+
+[Doc("Probes each endpoint at its own pace, over connections of their own with the pool's protocol and TLS, once whatever the number of routes. The first probe of an endpoint decides alone. An endpoint that joins a probed pool gets no requests before; when probing begins for the whole pool, all are used until they are found unhealthy, so that there is no gap.")]
+public sealed record ActiveHealthConfig
+{
+    /// <summary>What <see cref="Expect"/> is when it is absent.</summary>
+    public static readonly IReadOnlyList<string> DefaultExpect = ["200-399"];
+
+    [Doc("What a probe is.")]
+    public HealthCheckType Type { get; init; } = HealthCheckType.Http;
+
+    [Doc("For http: the path, with its query if it has one, of a GET. Default: /.")]
+    [Example("\"/healthz\"")]
+    public string? Path { get; init; }
+
+    [Doc("For http: the Host field. Default: the endpoint's address.")]
+    public string? Host { get; init; }
+
+    [Doc("For http: the statuses that are good, each one status or two with a hyphen between them. Default: 200-399.")]
+    [Example("[\"200-299\", \"404\"]")]
+    public IReadOnlyList<string>? Expect { get; init; }
+
+    [Doc("For http: what the first 64Ki of the body must contain. Default: anything.")]
+    public string? Body { get; init; }
+
+    [Doc("For grpc: the service to ask about. Default: the server as a whole.")]
+    public string? Service { get; init; }
+
+    [Doc("From the start of one probe to that of the next, a tenth more or less at random.")]
+    [Range("100ms", "1h")]
+    public TimeSpan Interval { get; init; } = TimeSpan.FromSeconds(5);
+
+    [Doc("The time that a probe has.")]
+    [Range("10ms", "5m")]
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(1);
+
+    [Doc("Bad probes in a row after which a healthy endpoint is unhealthy.")]
+    [Range("1", "1000")]
+    public int UnhealthyAfter { get; init; } = 3;
+
+    [Doc("Good probes in a row after which an unhealthy endpoint is healthy.")]
+    [Range("1", "1000")]
+    public int HealthyAfter { get; init; } = 2;
+}
+
+public enum HealthCheckType
+{
+    [Doc("A GET with an expected status.")] Http,
+    [Doc("A TCP connection can be made.")] Tcp,
+    [Doc("grpc.health.v1.Health/Check says SERVING.")] Grpc,
 }
 
 [Doc("Leaves an endpoint alone that does not answer: it cannot be connected to, resets, does not speak HTTP, or takes too long. All of a pool may be out; then the panic threshold decides.")]

@@ -39,6 +39,15 @@ internal static class PoolView
         writer.WriteNumber("connections", endpoint.Connections);
         writer.WriteBoolean("used", endpoint.Used);
         if (endpoint.Reason is not null) writer.WriteString("reason", endpoint.Reason);
+        if (endpoint.LastProbe is { } probe)
+        {
+            writer.WriteStartObject("lastProbe");
+            writer.WriteString("time", probe.Time.UtcDateTime);
+            writer.WriteBoolean("good", probe.Good);
+            writer.WriteString("detail", probe.Detail);
+            writer.WriteNumber("inARow", probe.InARow);
+            writer.WriteEndObject();
+        }
         if (endpoint.LastChange is { } change)
         {
             writer.WritePropertyName("lastChange");

@@ -15,8 +15,8 @@ internal sealed class HealthMonitor(HealthServices services)
     private PoolMonitor[] _pools = [];
     private Task? _running;
 
-    /// <summary>To be called after each publish, by one at a time.</summary>
-    public void Follow(GatewaySnapshot snapshot)
+    /// <summary>To be called after each publish, by one at a time. Ends when nothing runs any more that the snapshot does not want.</summary>
+    public Task FollowAsync(GatewaySnapshot snapshot)
     {
         Dictionary<PoolState, PoolMonitor> before = _pools.ToDictionary(static monitor => monitor.Pool);
         PoolMonitor[] next = new PoolMonitor[snapshot.Pools.Length];
@@ -30,6 +30,7 @@ internal sealed class HealthMonitor(HealthServices services)
         Volatile.Write(ref _pools, next);
         foreach (PoolMonitor gone in before.Values) gone.Stop();
         _running ??= RunAsync();
+        return Task.WhenAll(next.Concat(before.Values).Select(static pool => pool.EndedAsync()));
     }
 
     /// <summary>Ends all watching, and returns when nothing of it runs any more.</summary>
@@ -37,7 +38,11 @@ internal sealed class HealthMonitor(HealthServices services)
     {
         await _stop.CancelAsync();
         if (_running is not null) await _running;
-        foreach (PoolMonitor pool in _pools) pool.Stop();
+        foreach (PoolMonitor pool in _pools)
+        {
+            pool.Stop();
+            await pool.EndedAsync();
+        }
     }
 
     private async Task RunAsync()

@@ -8,16 +8,23 @@ namespace Gateway.DataPlane.Health;
 /// <summary>The words of the ledger, of metrics and of the admin API. Part of the contract.</summary>
 internal static class HealthWords
 {
-    public const string Panic = "panic", Normal = "normal";
+    public const string Healthy = "healthy", Panic = "panic", Normal = "normal";
 
     public static string StateOf(EndpointFaults faults)
     {
-        if (faults == EndpointFaults.None) return "healthy";
+        if (faults == EndpointFaults.None) return Healthy;
         List<string> words = [];
         if ((faults & EndpointFaults.Ejected) != 0) words.Add("ejected");
         if ((faults & EndpointFaults.ProbeFailed) != 0) words.Add("unhealthy");
+        else if ((faults & EndpointFaults.Unprobed) != 0) words.Add("unprobed");
         return string.Join(", ", words);
     }
+
+    /// <summary>The cause of what probes find.</summary>
+    public const string Probe = "probe";
+
+    public static string DetailOf(Prober prober, in ProbeResult result) => string.Create(CultureInfo.InvariantCulture,
+        $"{prober.Name}: {result.Detail}; {prober.Streak.Length} in a row (health.active.{(result.IsGood ? $"healthyAfter {prober.Plan.HealthyAfter}" : $"unhealthyAfter {prober.Plan.UnhealthyAfter}")}, the first decides alone)");
 
     public static string CauseOf(EjectionReason reason) => reason switch
     {

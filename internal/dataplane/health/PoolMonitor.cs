@@ -4,29 +4,31 @@ using Gateway.DataPlane.Runtime;
 namespace Gateway.DataPlane.Health;
 
 /// <summary>
-/// Watches over the endpoints of one pool: judges what attempts at them come to, keeps the ledger, and has the pool's sets follow. One for
-/// each pool, across snapshots. Thread safe; nothing of it runs on an event loop.
+/// Watches over the endpoints of one pool: has them probed, judges what attempts at them come to, keeps the ledger, and has the pool's sets
+/// follow. One for each pool, across snapshots. Thread safe; nothing of it runs on an event loop.
 /// </summary>
 internal sealed class PoolMonitor
 {
     private readonly Lock _gate = new();
     private readonly HealthServices _services;
+    private readonly HealthChanges _changes;
+    private readonly PoolProbers _probers;
     private readonly OutlierDetector _detector = new();
     private readonly Dictionary<EndpointState, OutlierMember> _members = [];
     private readonly List<EjectionDecision> _decisions = [];
-    private readonly RunWatch _told;
     private PoolModel _model;
     private EndpointModel[] _endpoints = [];
     private int _asked;
-    private bool _panic, _stopped;
+    private bool _stopped;
 
     public PoolMonitor(PoolModel model, HealthServices services)
     {
         _services = services;
         _model = model;
-        _told = new RunWatch(int.MaxValue, int.MaxValue, Ask);
+        _changes = new HealthChanges(model.State, services);
+        _probers = new PoolProbers(model.State, _changes, services, _gate);
         model.State.Rebuilt = Ask;
-        Follow(model);
+        lock (_gate) Configure_NeedsLock();
     }
 
     public PoolState Pool => _model.State;
@@ -36,9 +38,8 @@ internal sealed class PoolMonitor
     {
         lock (_gate)
         {
-            bool same = ReferenceEquals(_model.Health, model.Health) || _model.Health == model.Health;
             _model = model;
-            if (!same || _endpoints.Length == 0) Configure_NeedsLock();
+            Configure_NeedsLock();
             Look_NeedsLock();
         }
     }
@@ -61,7 +62,14 @@ internal sealed class PoolMonitor
             _stopped = true;
             Pool.Rebuilt = null;
             foreach (EndpointState endpoint in _members.Keys) Leave(endpoint);
+            _probers.Stop_NeedsLock();
         }
+    }
+
+    /// <summary>Ends when no prober that was stopped up to now runs any more.</summary>
+    public Task EndedAsync()
+    {
+        lock (_gate) return _probers.Ended_NeedsLock();
     }
 
     // It may come back while requests still hold its state; then nobody would know when to let it in again.
@@ -95,9 +103,8 @@ internal sealed class PoolMonitor
         if (_stopped) return;
         EndpointSet set = _model.Current;
         if (!ReferenceEquals(set.Endpoints, _endpoints)) Configure_NeedsLock();
-        if (set.IsPanic != _panic) NotePanic_NeedsLock(set);
+        _changes.Follow(set, _model.Plan.PanicThreshold);
         _detector.Evaluate(_services.Now, _decisions);
-        if (_decisions.Count == 0) return;
         foreach (EjectionDecision decision in _decisions) Apply_NeedsLock(decision);
         _decisions.Clear();
     }
@@ -117,38 +124,31 @@ internal sealed class PoolMonitor
             if (!_members.ContainsKey(endpoint)) _members.Add(endpoint, new OutlierMember(endpoint.Address, endpoint.Health.Counts));
         }
         _detector.Configure(_services.Now, _model.Health.Passive, _model.Health.Outlier, [.. _members.Values]);
-        RunWatch watch = _told with { Unanswered = _detector.UnansweredToReport, Failures = _detector.RunToReport };
-        foreach (EndpointState endpoint in present) endpoint.Health.Watch = watch;
+        RunWatch watch = new(_detector.UnansweredToReport, _detector.RunToReport, Ask);
+        foreach (EndpointState endpoint in present)
+        {
+            if (endpoint.Health.Watch != watch) endpoint.Health.Watch = watch;
+        }
+        _probers.Follow_NeedsLock(_model.Health.Probe, _endpoints);
     }
 
     private void Apply_NeedsLock(in EjectionDecision decision)
     {
         OutlierMember judged = decision.Member;
-        string address = judged.Name;
-        EndpointHealth health = _members.First(known => ReferenceEquals(known.Value, judged)).Key.Health;
-        string before = HealthWords.StateOf(health.Faults), cause = HealthWords.CauseOf(decision.Reason);
-        bool ejected = decision.Step == EjectionStep.Ejected;
-        if (decision.Step != EjectionStep.Spared) health.Set(EndpointFaults.Ejected, ejected);
-        if (ejected) _services.Ejections.Add(1, Pool.Name, cause);
-        DateTimeOffset now = _services.Time.GetUtcNow();
-        health.LastEntry = Note(now, address, before, HealthWords.StateOf(health.Faults), cause,
-            HealthWords.DetailOf(decision, _model.Health, health.LastFailure), ejected ? now + decision.Length : null);
-        if (decision.Step != EjectionStep.Spared) Pool.EndpointsChanged($"{address} is {HealthWords.StateOf(health.Faults)}");
-    }
-
-    private void NotePanic_NeedsLock(EndpointSet set)
-    {
-        _panic = set.IsPanic;
-        int all = set.Standings.Count(static s => s.Reason != StandingReason.NoWeight), well = set.Standings.Count(static s => s.Reason == StandingReason.None);
-        string detail = $"{well} of {all} endpoints are well, {(_panic ? "fewer than" : "not fewer than")} panicThreshold {_model.Plan.PanicThreshold} %: {(_panic ? "all are used" : "only those are used")}";
-        _ = Note(_services.Time.GetUtcNow(), "", _panic ? HealthWords.Normal : HealthWords.Panic, _panic ? HealthWords.Panic : HealthWords.Normal, HealthWords.Panic, detail, null);
-    }
-
-    private LedgerEntry Note(DateTimeOffset now, string endpoint, string from, string to, string cause, string detail, DateTimeOffset? until)
-    {
-        string who = endpoint.Length == 0 ? "the pool" : endpoint;
-        if (to is "healthy" or HealthWords.Normal) HealthLog.Better(_services.Log, Pool.Name, who, from, to, cause, detail);
-        else HealthLog.Worse(_services.Log, Pool.Name, who, from, to, cause, detail);
-        return Pool.Ledger.Add(now, endpoint, from, to, cause, detail, until);
+        EndpointState endpoint = _members.First(known => ReferenceEquals(known.Value, judged)).Key;
+        string cause = HealthWords.CauseOf(decision.Reason), detail = HealthWords.DetailOf(decision, _model.Health, endpoint.Health.LastFailure);
+        switch (decision.Step)
+        {
+            case EjectionStep.Ejected:
+                _services.Ejections.Add(1, Pool.Name, cause);
+                _changes.Change(endpoint, EndpointFaults.Ejected, true, cause, detail, decision.Length);
+                break;
+            case EjectionStep.Spared:
+                _changes.Spare(endpoint, cause, detail);
+                break;
+            default:
+                _changes.Change(endpoint, EndpointFaults.Ejected, false, cause, detail);
+                break;
+        }
     }
 }

@@ -13,7 +13,14 @@ internal enum EndpointFaults
 
     /// <summary>Ejected for what requests met on it, for a time.</summary>
     Ejected = 2,
+
+    /// <summary>It has joined a pool whose endpoints are probed, and its first probe has not ended.</summary>
+    Unprobed = 4,
 }
+
+/// <summary>What the last probe of an endpoint said.</summary>
+/// <param name="InARow">Probes with the same answer up to this one.</param>
+internal sealed record ProbeNote(DateTimeOffset Time, bool IsGood, string Detail, int InARow);
 
 /// <summary>Who is to be told when a run of failures has become so long.</summary>
 /// <param name="Unanswered">Attempts in a row without an answer; int.MaxValue for none.</param>
@@ -31,6 +38,7 @@ internal sealed class EndpointHealth
     private int _lastFailure;
     private RunWatch? _watch;
     private LedgerEntry? _lastEntry;
+    private ProbeNote? _lastProbe;
 
     public EndpointFaults Faults => (EndpointFaults)Volatile.Read(ref _faults);
 
@@ -55,6 +63,13 @@ internal sealed class EndpointHealth
     {
         get => Volatile.Read(ref _lastEntry);
         set => Volatile.Write(ref _lastEntry, value);
+    }
+
+    /// <summary>Null while it is not probed.</summary>
+    public ProbeNote? LastProbe
+    {
+        get => Volatile.Read(ref _lastProbe);
+        set => Volatile.Write(ref _lastProbe, value);
     }
 
     /// <summary>Null: nobody. Written by the one who watches over the pool.</summary>

@@ -12,6 +12,9 @@ internal enum StandingReason : byte
     ProbeFailed,
     Ejected,
 
+    /// <summary>Its first probe has not ended.</summary>
+    Unprobed,
+
     /// <summary>Nothing is wrong with it: endpoints of a better priority or a nearer zone are enough.</summary>
     Standby,
 }

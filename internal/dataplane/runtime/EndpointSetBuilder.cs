@@ -83,6 +83,7 @@ internal readonly ref struct EndpointSetBuilder
         StandingReason reason = endpoint.Weight == 0 ? StandingReason.NoWeight
             : (faults & EndpointFaults.Ejected) != 0 ? StandingReason.Ejected
             : (faults & EndpointFaults.ProbeFailed) != 0 ? StandingReason.ProbeFailed
+            : (faults & EndpointFaults.Unprobed) != 0 ? StandingReason.Unprobed
             : StandingReason.None;
         return new EndpointStanding(reason == StandingReason.None, reason);
     }

@@ -209,7 +209,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         GatewaySnapshot? previous = _store.Current;
         if (previous is not null) _registry.Hold(previous);
         _store.Publish(candidate);
-        _health.Follow(candidate);
+        await _health.FollowAsync(candidate);
         await plan.CommitAsync(() =>
         {
             _registry.Hold(previous!);

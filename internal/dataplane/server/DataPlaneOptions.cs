@@ -72,7 +72,14 @@ public sealed record EndpointStatus(string Address, int Weight, bool Healthy, in
 
     /// <summary>The last change of its health; null when there was none.</summary>
     public HealthChange? LastChange { get; init; }
+
+    /// <summary>Null when it is not probed.</summary>
+    public ProbeStatus? LastProbe { get; init; }
 }
+
+/// <summary>What the last probe of an endpoint said.</summary>
+/// <param name="InARow">Probes with the same answer up to this one.</param>
+public sealed record ProbeStatus(DateTimeOffset Time, bool Good, string Detail, int InARow);
 
 /// <summary>How a stop went: requests that ended within the grace time and those that had to be aborted.</summary>
 public sealed record StopReport(int Finished, int Aborted);

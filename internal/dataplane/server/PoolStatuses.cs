@@ -31,6 +31,7 @@ internal static class PoolStatuses
         Used = standing.IsUsed,
         State = HealthWords.StateOf(endpoint.State.Health.Faults),
         Errors = endpoint.State.Health.Counts.Errors,
+        LastProbe = endpoint.State.Health.LastProbe is { } probe ? new ProbeStatus(probe.Time, probe.IsGood, probe.Detail, probe.InARow) : null,
         LastChange = endpoint.State.Health.LastEntry is { } last ? Of(last) : null,
         Reason = standing.Reason switch
         {
@@ -39,6 +40,7 @@ internal static class PoolStatuses
             StandingReason.ProbeFailed => "probe_failed",
             StandingReason.Ejected => "ejected",
             StandingReason.Standby => "standby",
+            StandingReason.Unprobed => "unprobed",
             _ => throw new InvalidOperationException($"{standing.Reason} has no word."),
         },
     };

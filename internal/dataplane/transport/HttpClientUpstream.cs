@@ -37,6 +37,8 @@ internal sealed class HttpClientUpstream : Upstream
     /// <summary>What to name in Host when the client named nothing.</summary>
     public string Authority { get; }
 
+    public UpstreamSettings Settings => _settings;
+
     public UpstreamProtocol Protocol => _settings.Protocol;
 
     /// <summary>Whether only HTTP/2 is spoken, so that an upgrade must become an extended CONNECT.</summary>

@@ -19,6 +19,7 @@ internal sealed class LoopUpstream : Upstream
 
     public LoopUpstream(UpstreamSettings settings, EventLoop[] loops)
     {
+        Settings = settings;
         _loops = loops;
         _endPoints = new EndPointSource(settings.Address);
         _permits = settings.MaxConnections == 0 ? null : new ConnectionPermits(settings.MaxConnections);
@@ -30,6 +31,8 @@ internal sealed class LoopUpstream : Upstream
                 Milliseconds(settings.IdleTimeout), settings.MaxLifetime == TimeSpan.Zero ? long.MaxValue : Milliseconds(settings.MaxLifetime), _permits);
         }
     }
+
+    public UpstreamSettings Settings { get; }
 
     /// <summary>What to name in Host when the client named nothing.</summary>
     public string Authority => _endPoints.Authority;

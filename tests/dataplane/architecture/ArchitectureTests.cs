@@ -38,6 +38,7 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.ListenerStatus",
         "Gateway.DataPlane.Server.OutcomeChange",
         "Gateway.DataPlane.Server.PoolStatus",
+        "Gateway.DataPlane.Server.ProbeStatus",
         "Gateway.DataPlane.Server.RouteOutcome",
         "Gateway.DataPlane.Server.SnapshotDifference",
         "Gateway.DataPlane.Server.StopReport",

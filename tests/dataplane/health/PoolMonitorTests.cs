@@ -13,7 +13,7 @@ namespace Gateway.DataPlane.Tests.Health;
 /// <summary>From the ends of attempts to the faults, the sets and the ledger of a pool, in virtual time.</summary>
 public sealed class PoolMonitorTests
 {
-    private static readonly HealthPlan Plan = new(new PassiveSettings(3, TimeSpan.FromSeconds(10)), new OutlierSettings());
+    private static readonly HealthPlan Plan = new(new PassiveSettings(3, TimeSpan.FromSeconds(10)), new OutlierSettings(), null);
     private static readonly AttemptResult Good = new(AttemptKind.Success, 200, 1000);
     private static readonly AttemptResult Timeout = new(AttemptKind.Timeout, 0, 1000);
     private static readonly AttemptResult ServerError = new(AttemptKind.ServerError, 503, 1000);

@@ -31,6 +31,14 @@ internal sealed class VirtualTime : TimeProvider
         return timer;
     }
 
+    /// <summary>Goes on to the timer that is due first, and fires it.</summary>
+    public void AdvanceToNext()
+    {
+        TimeSpan by;
+        lock (_gate) by = _timers.Min(t => t.Due) - _now;
+        Advance(by);
+    }
+
     public void Advance(TimeSpan by)
     {
         TimeSpan end;
