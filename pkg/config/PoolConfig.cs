@@ -32,6 +32,9 @@ public sealed record PoolConfig
 
     [Doc("Connections to the endpoints.")]
     public ConnectionsConfig Connections { get; init; } = ConnectionsConfig.Default;
+
+    [Doc("Refuse requests for a while when too many fail, for each route by itself: 503 circuit_open. Absent: never.")]
+    public BreakerConfig? Breaker { get; init; }
 }
 
 [Doc("One upstream endpoint.")]

@@ -27,6 +27,9 @@ public sealed record RouteConfig
     [Doc("How long things may take.")]
     public TimeoutsConfig Timeouts { get; init; } = TimeoutsConfig.Default;
 
+    [Doc("When a request is sent once more because an attempt failed.")]
+    public RetryConfig Retry { get; init; } = RetryConfig.Default;
+
     [Doc("Requests whose outcome must be as said before this document is applied; a rollback does not ask. They may be about other routes than the one they stand in.")]
     public IReadOnlyList<ExpectConfig> Expect { get; init; } = [];
 }
@@ -134,4 +137,8 @@ public sealed record TimeoutsConfig
     [Doc("The longest silence inside a body, in either direction, and on an upgraded connection (nginx: 60s).")]
     [Range("0s", "24h")]
     public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(60);
+
+    [Doc("Header field in which a client says how long it will wait: a whole number of milliseconds, or a duration such as 1s500ms. It shortens the request's time, never lengthens it, and goes to the upstream less what has passed. grpc-timeout of gRPC requests is honoured without being named here.")]
+    [Example("\"x-request-timeout\"")]
+    public string? DeadlineHeader { get; init; }
 }

@@ -137,7 +137,10 @@ public sealed class RawConnection
     public CancellationToken Stopped => _stop;
 
     /// <summary>The next request head with its blank line; null when the other side ended the connection.</summary>
-    public Task<string?> ReadHeadAsync() => _reader.ReadThroughAsync("\r\n\r\n", _stop);
+    public Task<string?> ReadHeadAsync() => ReadThroughAsync("\r\n\r\n");
+
+    /// <summary>What comes up to and with that text; null when the connection ended before.</summary>
+    public Task<string?> ReadThroughAsync(string text) => _reader.ReadThroughAsync(text, _stop);
 
     /// <summary>Reads the body that a request head announces, by Content-Length or chunked, without its framing.</summary>
     public async Task<byte[]> ReadBodyAsync(string head)

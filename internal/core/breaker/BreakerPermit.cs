@@ -33,6 +33,9 @@ public readonly struct BreakerPermit
     /// <summary>The breaker's word when it was given: what has changed since makes it worth nothing.</summary>
     internal ulong Term { get; }
 
+    /// <summary>It is of a breaker, and to be given back.</summary>
+    public bool IsHeld => Term != 0;
+
     /// <summary>It is one of the few that try a half-open breaker's upstream.</summary>
     public bool IsProbe => Term != 0 && CircuitBreaker.StateOf(Term) != BreakerState.Closed;
 }

@@ -27,6 +27,9 @@ internal struct AccessLogEntry
     public string? Pool;
     public string? Endpoint;
 
+    /// <summary>The state of the breaker when it was asked: <c>closed</c>, <c>half_open</c> or <c>open</c>; null without one.</summary>
+    public string? Breaker;
+
     /// <summary>The label of the error category; null or empty for none.</summary>
     public string? Category;
     public string? Detail;

@@ -70,6 +70,7 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                 case AccessLogField.Pool: Text(line, start, ",\"pool\":"u8, entry.Pool); break;
                 case AccessLogField.Endpoint: Text(line, start, ",\"endpoint\":"u8, entry.Endpoint); break;
                 case AccessLogField.Attempts: Number(line, start, ",\"attempts\":"u8, entry.Attempts); break;
+                case AccessLogField.Breaker: Text(line, start, ",\"breaker\":"u8, entry.Breaker); break;
                 case AccessLogField.Category: Text(line, start, ",\"category\":"u8, entry.Category); break;
                 case AccessLogField.Detail: Text(line, start, ",\"detail\":"u8, entry.Detail); break;
                 case AccessLogField.Snapshot: Text(line, start, ",\"snapshot\":"u8, entry.Snapshot); break;

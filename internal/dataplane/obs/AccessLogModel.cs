@@ -86,6 +86,7 @@ internal enum AccessLogField
     Pool,
     Endpoint,
     Attempts,
+    Breaker,
     Category,
     Detail,
     Snapshot,

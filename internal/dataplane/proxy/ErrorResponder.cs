@@ -37,7 +37,8 @@ internal static class ErrorResponder
         headers.Clear();
         if (context.RequestId.Length != 0) headers["X-Request-Id"] = context.RequestId;
         headers["Proxy-Status"] = ProxyStatus[(int)context.Category];
-        if (context.Category is ErrorCategory.Overloaded or ErrorCategory.RateLimited) headers.RetryAfter = "1";
+        if (context.Category is ErrorCategory.Overloaded or ErrorCategory.RateLimited or ErrorCategory.CircuitOpen)
+            headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(context.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
         // Where the framing is in doubt, so is where the next request would begin.
         if (context.Category is ErrorCategory.BadRequest or ErrorCategory.RequestTimeoutClient && client.Protocol != "HTTP/2") headers.Connection = "close";
         if (context.IsGrpc)

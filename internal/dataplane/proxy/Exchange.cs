@@ -7,6 +7,7 @@ namespace Gateway.DataPlane.Proxy;
 /// <summary>One request from its arrival to its recorded outcome, with everything that is reused for the connection's next request.</summary>
 internal sealed class Exchange
 {
+    private readonly TimeProvider _time;
     private Http1Response? _http1;
     private IPAddress? _peer;
     private string _forwardedFor = "";
@@ -14,13 +15,23 @@ internal sealed class Exchange
 
     public Exchange(TimeProvider time)
     {
+        _time = time;
         Deadline = new RequestDeadline(time);
+        Attempts = new AttemptProgress(this, time);
         Context.Downstream = Downstream;
     }
 
     public RequestContext Context { get; } = new();
     public KestrelDownstream Downstream { get; } = new();
     public RequestDeadline Deadline { get; }
+
+    public AttemptProgress Attempts { get; }
+
+    /// <summary>The request body, as far as it may be needed again.</summary>
+    public KeptBody Kept { get; } = new();
+
+    /// <summary>How long the client said that it waits.</summary>
+    public ClientDeadline ClientDeadline { get; set; }
 
     /// <summary>Reads responses of HTTP/1.1 upstreams on the loops.</summary>
     public Http1Response Http1 => _http1 ??= new Http1Response();
@@ -57,9 +68,15 @@ internal sealed class Exchange
     {
         Context.Reset();
         Fields.Rest();
+        Attempts.Reset();
+        ClientDeadline = default;
+        Kept.Forget();
         WebSocketKey = null;
         HeadersReceived = false;
     }
+
+    /// <summary>What is left of the client's deadline, for the upstream.</summary>
+    public string WriteDeadline() => ClientDeadline.Write(_time.GetElapsedTime(Context.StartedAt));
 
     /// <summary>Prepares the texts about this hop; they are made anew only when something about it changed.</summary>
     public void DescribeHop(IPAddress? peer, string host, string scheme)

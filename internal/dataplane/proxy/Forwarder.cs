@@ -1,7 +1,6 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using Gateway.Config;
-using Gateway.Core.Pool;
 using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
@@ -11,29 +10,27 @@ namespace Gateway.DataPlane.Proxy;
 
 /// <summary>
 /// Forwards a request to an endpoint of its route's pool and the response back:
-/// 1. choose an endpoint, count it in; 2. make the upstream request; 3. send it, the body goes as the client sends it; 4. the response's
-/// head, checked; 5. its body as it comes, or the tunnel; 6. trailers; 7. count the endpoint out, once, whatever happened.
+/// 1. ask the breaker, choose an endpoint, count it in; 2. make the upstream request; 3. send it, the body goes as the client sends it;
+/// 4. the response's head, checked, and the attempt recorded: from here back to 1 while another attempt is wanted and nothing was sent;
+/// 5. its body as it comes, or the tunnel; 6. trailers; 7. count the endpoint out, once, whatever happened.
 /// </summary>
-internal sealed partial class Forwarder(ProxyServices services)
+internal sealed partial class Forwarder
 {
-    private readonly Http1Forwarder _http1 = new(services);
+    private readonly ProxyServices _services;
+    private readonly AttemptJudge _judge;
+    private readonly Http1Forwarder _http1;
+
+    public Forwarder(ProxyServices services)
+    {
+        _services = services;
+        _judge = new AttemptJudge(services);
+        _http1 = new Http1Forwarder(services, _judge);
+    }
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     public async ValueTask ForwardAsync(Exchange exchange, RouteModel route, long bodyLimit)
     {
-        RequestContext request = exchange.Context;
-        PoolModel pool = route.Pool!;
-        PickContext context = pool.Plan.HashKey is { } key ? new PickContext(Excluded: 0, RequestHash.Of(exchange, key)) : default;
-        if (pool.Current.Pick(context) is not { } endpoint)
-        {
-            request.Fail(ErrorCategory.NoEndpoint, "The pool has no endpoint to take the request.");
-            return;
-        }
-        request.Endpoint = endpoint;
-        request.Attempts++;
-        endpoint.State.Load.Begin();
-        endpoint.Upstream.Load.Begin();
-        exchange.Deadline.Begin(request.StartedAt, route.RequestTimeout);
+        Begin(exchange, route);
         CancellationTokenRegistration departure = default;
         bool watched = exchange.Downstream.WatchDeparture(exchange.Deadline);
         if (!watched)
@@ -43,26 +40,85 @@ internal sealed partial class Forwarder(ProxyServices services)
         }
         try
         {
-            if (endpoint.Upstream is LoopUpstream http1) await _http1.AttemptAsync(exchange, route, pool, http1, exchange.Downstream.Loop!, bodyLimit);
-            else await AttemptAsync(exchange, route, pool, (HttpClientUpstream)endpoint.Upstream, bodyLimit);
+            while (_judge.Admit(exchange, route.Pool!) is { } endpoint)
+            {
+                await AttemptAsync(exchange, route, endpoint, bodyLimit);
+                if (!exchange.Attempts.IsAgain || !await MayGoOnAsync(exchange)) break;
+            }
         }
         finally
         {
             // Waits for a callback that runs: it must not reach the connection's next request.
             if (!watched) await departure.DisposeAsync();
+        }
+    }
+
+    private void Begin(Exchange exchange, RouteModel route)
+    {
+        RequestContext request = exchange.Context;
+        RouteAttempts shared = route.SharedAttempts(_services.Time);
+        shared.Request(request);
+        exchange.Attempts.Begin(shared);
+        exchange.Kept.Begin(shared.Plan.Retry.Attempts > 1 ? shared.Plan.BufferBytes : 0);
+        TimeSpan time = route.RequestTimeout;
+        if (ClientDeadline.FieldOf(request.IsGrpc, shared.Plan.DeadlineHeader) is { } field && request.Downstream.RequestHeaders[field] is { Count: 1 } said)
+        {
+            exchange.ClientDeadline = ClientDeadline.Read(field, said.ToString(), time);
+            if (exchange.ClientDeadline.IsNearest) time = exchange.ClientDeadline.Time;
+        }
+        exchange.Deadline.Begin(request.StartedAt, time);
+    }
+
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
+    private async ValueTask AttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, long bodyLimit)
+    {
+        endpoint.State.Load.Begin();
+        endpoint.Upstream.Load.Begin();
+        try
+        {
+            if (endpoint.Upstream is LoopUpstream http1) await _http1.AttemptAsync(exchange, route, http1, exchange.Downstream.Loop!, bodyLimit);
+            else await AttemptAsync(exchange, route, (HttpClientUpstream)endpoint.Upstream, bodyLimit);
+        }
+        finally
+        {
+            _judge.Abandon(exchange.Attempts);
             endpoint.Upstream.Load.End();
             endpoint.State.Load.End();
         }
     }
 
-    private async ValueTask AttemptAsync(Exchange exchange, RouteModel route, PoolModel pool, HttpClientUpstream upstream, long bodyLimit)
+    /// <summary>Waits for as long as another attempt is to wait. False: the request ended meanwhile, and the context says why.</summary>
+    private async ValueTask<bool> MayGoOnAsync(Exchange exchange)
     {
         RequestContext request = exchange.Context;
         RequestDeadline deadline = exchange.Deadline;
-        using HttpRequestMessage? message = UpstreamRequest.Create(exchange, upstream, route, bodyLimit, out RequestBodyContent? body);
+        bool goesOn = deadline.BeginAgain();
+        // Who left while the deadline had struck for another reason was not heard.
+        if (exchange.Downstream.IsGone) deadline.Cancel(ErrorCategory.ClientClosed);
+        try
+        {
+            if (goesOn && exchange.Attempts.Pause > TimeSpan.Zero) await Task.Delay(exchange.Attempts.Pause, _services.Time, deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // The deadline says why.
+        }
+        if (exchange.Downstream.Loop is { } loop && EventLoop.Current != loop) await loop.Switch();
+        if (AttemptFailure.Told(exchange, body: null)) return false;
+        if (exchange.Kept.IsWhole) return true;
+        // More of the body than can be kept was taken between the decision and the end of the attempt.
+        request.Fail(ErrorCategory.UpstreamReset, "The upstream did not take the whole request body, and it is too large to be sent again.");
+        return false;
+    }
+
+    private async ValueTask AttemptAsync(Exchange exchange, RouteModel route, HttpClientUpstream upstream, long bodyLimit)
+    {
+        RequestContext request = exchange.Context;
+        RequestDeadline deadline = exchange.Deadline;
+        using UpstreamMessage? message = UpstreamRequest.Create(exchange, upstream, route, bodyLimit, out RequestBodyContent? body);
         if (message is null) return;
 
-        request.UpstreamStartedAt = services.Time.GetTimestamp();
+        request.UpstreamStartedAt = _services.Time.GetTimestamp();
         HttpResponseMessage? response = null;
         try
         {
@@ -76,9 +132,12 @@ internal sealed partial class Forwarder(ProxyServices services)
             {
                 Fail(exchange, body, e);
             }
-            request.UpstreamHeadersAt = services.Time.GetTimestamp();
+            request.UpstreamHeadersAt = _services.Time.GetTimestamp();
             if (response is not null) ResponseHead.Check(exchange, response, message);
-            RecordAttempt(request, pool, response is null ? 0 : (int)response.StatusCode);
+            int status = response is null ? 0 : (int)response.StatusCode;
+            exchange.Attempts.NotProcessed = message.IsResendRefused || request.Category == ErrorCategory.UpstreamConnectFailed;
+            _judge.Record(exchange, route.Pool!, status);
+            if ((request.Category != ErrorCategory.None || status >= 400) && _judge.TryAgain(exchange, ResponseHead.RetryAfterOf(response))) return;
             if (response is null || request.Category != ErrorCategory.None) return;
             deadline.EndAttempt();
             exchange.HeadersReceived = true;
@@ -90,7 +149,8 @@ internal sealed partial class Forwarder(ProxyServices services)
         {
             bool bodyRuns = body is { IsComplete: false };
             // A read or a write that is still under way ends with the token, and its connection with it; disposal alone would race with it.
-            if (bodyRuns || request.Category != ErrorCategory.None)
+            if (exchange.Attempts.IsAgain) body?.Interrupt();
+            else if (bodyRuns || request.Category != ErrorCategory.None)
                 deadline.Cancel(request.Category == ErrorCategory.None ? ErrorCategory.ClientClosed : request.Category);
             response?.Dispose();
             if (bodyRuns) await body!.StopAsync();
@@ -133,7 +193,7 @@ internal sealed partial class Forwarder(ProxyServices services)
         await using Stream near = await exchange.Downstream.UpgradeAsync();
         request.Status = exchange.Downstream.StatusCode;
         // What the tunnel needs it has: an apply must not wait for a WebSocket to end.
-        services.Snapshots.Release(request.Snapshot!);
+        _services.Snapshots.Release(request.Snapshot!);
         request.Snapshot = null;
         exchange.Deadline.ForgetRequestTimeout();
         exchange.Deadline.WatchIdle(route.IdleTimeout);
@@ -146,18 +206,7 @@ internal sealed partial class Forwarder(ProxyServices services)
         if (AttemptFailure.Told(exchange, body)) return;
         (ErrorCategory category, string detail) = UpstreamErrors.Classify(error);
         request.Fail(category, detail);
-        LogUpstream(services.Log, error, request.RequestId, request.Route!.Name, request.Endpoint!.Address);
-    }
-
-    /// <summary>The one place where an attempt is recorded: at its response's head, or when it has failed before that.</summary>
-    internal static void RecordAttempt(RequestContext request, PoolModel pool, int status)
-    {
-        AttemptResult result = AttemptResult.Of(request.Category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
-        pool.State.Metrics.RecordAttempt((int)request.Category, result.Ticks);
-        EndpointState endpoint = request.Endpoint!.State;
-        endpoint.Record(result);
-        // A failure that comes at once is no sign of speed; a timeout is one of slowness.
-        if (pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
+        LogUpstream(_services.Log, error, request.RequestId, request.Route!.Name, request.Endpoint!.Address);
     }
 
     private static bool IsOfTheUpstream(Exception error) =>

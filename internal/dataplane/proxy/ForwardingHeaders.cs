@@ -44,7 +44,7 @@ internal static class ForwardingHeaders
         ["Via"] = Rule.Via,
     }.ToFrozenDictionary(StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>All but X-Request-Id, the one field that is another for each request.</summary>
+    /// <summary>All but X-Request-Id and the client's deadline, which are others for each request.</summary>
     public static void Write<TSink>(Exchange exchange, ref TSink sink)
         where TSink : struct, IHeaderSink
     {
@@ -53,6 +53,7 @@ internal static class ForwardingHeaders
         bool trusted = exchange.PeerTrusted;
         StringValues forwardedFor = default, forwarded = default, via = default;
         bool proto = false, host = false, port = false;
+        string? deadline = exchange.ClientDeadline.Field;
 
         foreach ((string name, StringValues values) in exchange.Fields.All)
         {
@@ -71,6 +72,7 @@ internal static class ForwardingHeaders
                 continue;
             }
             if (connection.Count != 0 && HopByHop.IsNamedBy(connection, name)) continue;
+            if (deadline is not null && name.Equals(deadline, StringComparison.OrdinalIgnoreCase)) continue;
             AddAll(ref sink, name, values);
         }
 

@@ -71,6 +71,9 @@ internal sealed class KestrelDownstream : IDownstream
         return true;
     }
 
+    /// <summary>The client has gone.</summary>
+    public bool IsGone => _loop is not null && !IsHttp2 ? _loop.IsPeerGone : Aborted.IsCancellationRequested;
+
     public int StatusCode
     {
         get => _response.StatusCode;

@@ -34,6 +34,7 @@ internal static class Outcome
             Route = request.Route?.Name,
             Pool = request.Route?.Pool?.Name,
             Endpoint = request.Endpoint?.Address,
+            Breaker = request.Breaker,
             Category = ErrorCategories.Of(request.Category).Label,
             Detail = request.Detail,
             Snapshot = request.SnapshotVersion,

@@ -20,6 +20,7 @@ internal sealed class RequestBodyContent : HttpContent
     private readonly TimeSpan _attemptTimeout;
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _state;
+    private volatile bool _interrupted;
 
     private const int Idle = 0, Running = 1, Closed = 2;
 
@@ -66,6 +67,17 @@ internal sealed class RequestBodyContent : HttpContent
         }
     }
 
+    /// <summary>
+    /// Ends the copying, for the body is to be sent again: what has been taken of it stays in <see cref="Exchange.Kept"/>. To be followed by
+    /// the end of the upstream's connection, on which it may wait, and by <see cref="StopAsync"/>.
+    /// </summary>
+    public void Interrupt()
+    {
+        _interrupted = true;
+        // Not by the token: a reader of Kestrel's whose read was cancelled by one reads no more.
+        if (Volatile.Read(ref _state) == Running && !IsComplete) _reader.CancelPendingRead();
+    }
+
     /// <summary>Waits until the copying has ended; the caller has cancelled it before.</summary>
     public Task StopAsync() => Interlocked.CompareExchange(ref _state, Closed, Idle) == Idle ? Task.CompletedTask : _done.Task;
 
@@ -74,12 +86,17 @@ internal sealed class RequestBodyContent : HttpContent
         RequestDeadline deadline = _exchange.Deadline;
         // While the client sends, the upstream has no reason to answer: its time starts with the last byte.
         deadline.EndAttempt();
-        long sent = 0;
-        while (true)
+        KeptBody kept = _exchange.Kept;
+        long sent = kept.Length;
+        if (sent != 0) await stream.WriteAsync(kept.Bytes, cancellationToken);
+        while (!kept.Ended)
         {
             ReadResult read = await ReadAsync(stream, cancellationToken);
             deadline.Moved();
             ReadOnlySequence<byte> buffer = read.Buffer;
+            // Before it is sent, for that may fail midway.
+            if (!_exchange.HeadersReceived) kept.Take(buffer);
+            else kept.Forget();
             try
             {
                 if (_limit != 0 && sent + buffer.Length > _limit) Refuse(ErrorCategory.RequestTooLarge, "The request body is larger than the route accepts.");
@@ -95,8 +112,9 @@ internal sealed class RequestBodyContent : HttpContent
                 _reader.AdvanceTo(buffer.End);
             }
             _exchange.Context.RequestBytes = sent;
-            if (read.IsCompleted) break;
-            if (read.IsCanceled) Refuse(ErrorCategory.ClientClosed, "The client closed the request.");
+            if (read.IsCompleted) kept.Ended = true;
+            // A cancellation that came too late for the attempt that it was meant for ends nothing.
+            else if (read.IsCanceled && _interrupted) throw new IOException("The request body is sent again.");
         }
         if (!_exchange.HeadersReceived) deadline.BeginAttempt(_attemptTimeout);
     }

@@ -57,6 +57,40 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         ArmBy(_requestDue);
     }
 
+    /// <summary>
+    /// Readies it for another attempt after one that failed. What had struck the attempt alone is forgotten; what strikes the request is
+    /// not. True: nothing did.
+    /// </summary>
+    public bool BeginAgain()
+    {
+        lock (_gate)
+        {
+            if (_reason == ErrorCategory.UpstreamTimeout)
+            {
+                _reason = ErrorCategory.None;
+                // Cancelled, or being so.
+                _source = null;
+            }
+            _guarded = null;
+            _attemptDue = long.MaxValue;
+            _idleTicks = long.MaxValue;
+            _waitingFor = Party.Upstream;
+        }
+        // The timer took itself back when it struck.
+        ArmBy(Volatile.Read(ref _requestDue));
+        return _reason == ErrorCategory.None;
+    }
+
+    /// <summary>How long the request may still take; <see cref="TimeSpan.MaxValue"/> for as long as it likes.</summary>
+    public TimeSpan Remaining
+    {
+        get
+        {
+            long due = Volatile.Read(ref _requestDue);
+            return due == long.MaxValue ? TimeSpan.MaxValue : time.GetElapsedTime(time.GetTimestamp(), due);
+        }
+    }
+
     /// <summary>From now on the response headers are due.</summary>
     public void BeginAttempt(long now, TimeSpan timeout)
     {

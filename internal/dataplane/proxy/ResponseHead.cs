@@ -22,6 +22,10 @@ internal static class ResponseHead
             request.Fail(ErrorCategory.UpstreamProtocolError, "The upstream's WebSocket handshake is wrong.");
     }
 
+    /// <summary>Null without a response or without the field.</summary>
+    public static string? RetryAfterOf(HttpResponseMessage? response) =>
+        response is not null && response.Headers.NonValidated.TryGetValues("Retry-After", out HeaderStringValues values) && values.Count == 1 ? values.ToString() : null;
+
     public static bool IsUpgrade(HttpResponseMessage response, HttpRequestMessage sent) =>
         response.StatusCode == HttpStatusCode.SwitchingProtocols || (sent.Headers.Protocol is not null && response.IsSuccessStatusCode);
 

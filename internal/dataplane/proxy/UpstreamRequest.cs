@@ -11,7 +11,7 @@ internal static class UpstreamRequest
     private static readonly UriCreationOptions AsReceived = new() { DangerousDisablePathAndQueryCanonicalization = true };
 
     /// <summary>Null when there is none to make; then the context says why.</summary>
-    public static HttpRequestMessage? Create(Exchange exchange, HttpClientUpstream upstream, RouteModel route, long bodyLimit, out RequestBodyContent? body)
+    public static UpstreamMessage? Create(Exchange exchange, HttpClientUpstream upstream, RouteModel route, long bodyLimit, out RequestBodyContent? body)
     {
         RequestContext request = exchange.Context;
         KestrelDownstream client = exchange.Downstream;
@@ -21,7 +21,7 @@ internal static class UpstreamRequest
             request.Fail(ErrorCategory.BadRequest, "The request target is malformed.");
             return null;
         }
-        var message = new HttpRequestMessage(HttpMethod.Parse(client.Method), uri);
+        var message = new UpstreamMessage(HttpMethod.Parse(client.Method), uri, exchange.Attempts);
         (message.Version, message.VersionPolicy) = upstream.Protocol switch
         {
             UpstreamProtocol.Http1 => (HttpVersion.Version11, HttpVersionPolicy.RequestVersionExact),
@@ -38,7 +38,8 @@ internal static class UpstreamRequest
 
         var sink = new MessageSink(message);
         ForwardingHeaders.Write(exchange, ref sink);
-        message.Headers.TryAddWithoutValidation("X-Request-Id", request.RequestId);
+        message.Headers.TryAddWithoutValidation(UpstreamMessage.MarkingField, request.RequestId);
+        if (exchange.ClientDeadline.Field is { } field) message.Headers.TryAddWithoutValidation(field, exchange.WriteDeadline());
         if (request.Host.Length != 0) message.Headers.TryAddWithoutValidation("Host", request.Host);
         if (HopByHop.AcceptsTrailers(client.RequestHeaders.TE))
         {

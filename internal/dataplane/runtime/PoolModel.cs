@@ -1,4 +1,5 @@
 using Gateway.Config;
+using Gateway.Core.Breaker;
 using Gateway.Core.Pool;
 
 namespace Gateway.DataPlane.Runtime;
@@ -32,6 +33,9 @@ internal sealed class PoolModel
 
     /// <summary>How its endpoints are watched.</summary>
     public HealthPlan Health { get; init; } = HealthPlan.None;
+
+    /// <summary>When routes stop sending to the pool, each by itself; null for never.</summary>
+    public BreakerSettings? Breaker { get; init; }
 
     /// <summary>The endpoints now.</summary>
     public EndpointSet Current => Volatile.Read(ref _current);

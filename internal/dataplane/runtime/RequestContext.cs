@@ -54,6 +54,12 @@ internal sealed class RequestContext
     public bool IsUpgrade { get; set; }
     public bool IsGrpc { get; set; }
 
+    /// <summary>The state of the route's breaker when it was asked last, for the log; null without one.</summary>
+    public string? Breaker { get; set; }
+
+    /// <summary>When to come again, where it is the gateway that says no; zero when it does not know.</summary>
+    public TimeSpan RetryAfter { get; set; }
+
     /// <summary>Ends the request with an error that the application then answers. The first error stays.</summary>
     public void Fail(ErrorCategory category, string? detail = null, int status = 0)
     {
@@ -61,6 +67,14 @@ internal sealed class RequestContext
         Category = category;
         Detail = detail;
         FailStatus = status;
+    }
+
+    /// <summary>Takes back what <see cref="Fail"/> said: there is another attempt.</summary>
+    public void ForgetFailure()
+    {
+        Category = ErrorCategory.None;
+        Detail = null;
+        FailStatus = 0;
     }
 
     /// <summary>A status in place of the category's own; 0 for none.</summary>
@@ -80,9 +94,9 @@ internal sealed class RequestContext
         RequestId = "";
         StartedAt = UpstreamStartedAt = UpstreamHeadersAt = EndedAt = 0;
         Status = 0;
-        Category = ErrorCategory.None;
-        Detail = null;
-        FailStatus = 0;
+        ForgetFailure();
+        Breaker = null;
+        RetryAfter = TimeSpan.Zero;
         Attempts = 0;
         RequestBytes = ResponseBytes = 0;
         IsUpgrade = IsGrpc = false;

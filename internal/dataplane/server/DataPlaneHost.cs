@@ -77,6 +77,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         _health = new HealthMonitor(new HealthServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Health")));
         ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
         if (_loops is not null) ServerMetrics.RegisterLoops(Metrics, _loops.Watchdog);
+        AttemptMetrics.Register(Metrics, _store, options.Time);
     }
 
     /// <summary>The snapshot that new requests get; null before the first publish.</summary>

@@ -32,6 +32,7 @@ internal sealed class PoolCompiler(string baseDirectory, string? zone, StateRegi
         {
             Protocol = pool.Protocol,
             Health = HealthCompiler.Compile(pool),
+            Breaker = AttemptPlans.Breaker(pool.Breaker),
         };
     }
 

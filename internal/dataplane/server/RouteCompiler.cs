@@ -12,6 +12,7 @@ internal sealed class RouteCompiler(StateRegistry registry)
         Dictionary<string, PoolModel> byName = new(pools.Length);
         foreach (PoolModel pool in pools) byName[pool.Name] = pool;
         HashSet<string> names = new(routes.Count);
+        AttemptPlans plans = new();
         RouteModel[] models = new RouteModel[routes.Count];
         for (int i = 0; i < models.Length; i++)
         {
@@ -30,6 +31,7 @@ internal sealed class RouteCompiler(StateRegistry registry)
                 RequestTimeout = OrInfinite(route.Timeouts.Request),
                 AttemptTimeout = OrInfinite(route.Timeouts.Attempt),
                 IdleTimeout = OrInfinite(route.Timeouts.Idle),
+                Attempts = pool is null ? null : plans.Compile(route),
                 State = registry.FindRoute(route.Name) ?? new RouteState(route.Name, registry.Metrics.Route(route.Name)),
             };
         }

@@ -66,7 +66,7 @@ internal sealed class HttpClientUpstream : Upstream
             MaxConnectionsPerServer = _settings.MaxConnections == 0 ? int.MaxValue : _settings.MaxConnections,
             PooledConnectionIdleTimeout = _settings.IdleTimeout,
             PooledConnectionLifetime = _settings.MaxLifetime == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : _settings.MaxLifetime,
-            RequestHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
+            RequestHeaderEncodingSelector = UpstreamMessage.EncodingOf,
             ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
             // Kilobytes. Envoy accepts 60 from an upstream, nginx 4 to 8 by default.
             MaxResponseHeadersLength = 64,

@@ -11,6 +11,7 @@ internal static class PoolRules
             if (Syntax.Name(name) is { } wrong) findings.Error(ConfigErrorCodes.InvalidValue, wrong);
             if (pool?.Endpoints is { } endpoints) Endpoints(endpoints, findings);
             if (pool?.Tls is { } tls) Tls(tls, pool.Protocol, findings);
+            if (pool?.Breaker is { } breaker) AttemptRules.Breaker(breaker, findings);
             if (pool?.LoadBalancing is { } balancing) Balancing(balancing, pool.SlowStart, findings);
             if (pool is not null) HealthRules.Validate(pool, findings);
             findings.Path.Pop();

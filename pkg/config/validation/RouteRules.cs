@@ -16,6 +16,7 @@ internal static class RouteRules
             match.Validate(route.Match);
             Action(route, references, findings);
             Timeouts(route.Timeouts, findings);
+            AttemptRules.Validate(route, findings);
             ExpectRules.Validate(route.Expect, findings);
             findings.Path.Pop();
         }

@@ -62,6 +62,7 @@ internal sealed class LogFixture : IAsyncDisposable, ILogger
         Route = "shop",
         Pool = "shop-pool",
         Endpoint = "10.0.0.1:8080",
+        Breaker = "closed",
         Category = "upstream_reset",
         Detail = "the connection was reset",
         Snapshot = "abc123",

@@ -101,7 +101,8 @@ public sealed class GrpcTests
             Assert.Equal((9, "as asked"), ((await fail.EndAsync()).Status, (await fail.EndAsync()).Message));
             await using GrpcCall deadline = GrpcCall.Start(client, proxy.Http2Address, "/test.Echo/Deadline", null, ("grpc-timeout", "1S"));
             deadline.CompleteRequests();
-            Assert.Equal("1S", await deadline.ReadAsync());
+            // What is left of it.
+            Assert.Matches("^9[0-9]{5}u$", await deadline.ReadAsync());
         }
     }
 

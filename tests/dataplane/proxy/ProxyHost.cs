@@ -2,7 +2,9 @@ using System.Buffers;
 using System.Collections.Concurrent;
 using System.Net;
 using Gateway.Config;
+using Gateway.Core.Breaker;
 using Gateway.Core.Pool;
+using Gateway.Core.Retry;
 using Gateway.Core.Router;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Policy;
@@ -41,6 +43,24 @@ internal sealed record ProxyOptions
     /// <summary>The route is for this host alone; null for every one.</summary>
     public string? OnlyHost { get; init; }
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>One attempt, unless a test is about more.</summary>
+    public AttemptPlan Attempts { get; init; } = Plan(1);
+    public BreakerSettings? Breaker { get; init; }
+
+    /// <summary>Without waits between attempts.</summary>
+    public static AttemptPlan Plan(
+        int attempts, RetryConditions on = RetryConditions.Connect | RetryConditions.Reset | RetryConditions.Refused, int bufferBytes = 65536,
+        RetryBudgetSettings? budget = null, RetryBudgetSettings? perClient = null, string? clientHeader = null, string? deadlineHeader = null) => new()
+        {
+            Retry = new RetryPolicy(attempts, on),
+            Backoff = new Backoff(TimeSpan.Zero, TimeSpan.Zero),
+            BufferBytes = bufferBytes,
+            Budget = budget ?? new RetryBudgetSettings(),
+            PerClient = perClient,
+            ClientHeader = clientHeader,
+            DeadlineHeader = deadlineHeader,
+        };
 }
 
 /// <summary>The request application under a Kestrel of its own, with one hand-made snapshot: real sockets, nothing of the server around it.</summary>
@@ -108,6 +128,7 @@ internal sealed class ProxyHost : IAsyncDisposable
         var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool"), options.Time), new EndpointPlan(new Balancing(BalancerKind.RoundRobin), PanicThreshold: 50), Endpoints, previous: null)
         {
             Protocol = options.Protocol,
+            Breaker = options.Breaker,
         };
         List<ConfigError> errors = [];
         var route = new RouteModel
@@ -119,6 +140,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             RequestTimeout = options.Request,
             AttemptTimeout = options.Attempt,
             IdleTimeout = options.Idle,
+            Attempts = options.Attempts,
             State = new RouteState("route", Metrics.Route("route")),
         };
         Xunit.Assert.Empty(errors);
@@ -139,7 +161,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             MaxHeaderBytes = options.HeaderBytes,
             MaxBodyBytes = options.BodyBytes,
         };
-        Snapshots.Publish(new GatewaySnapshot("test") { Listeners = [model], ListenersBySlot = [model], Pools = [pool] });
+        Snapshots.Publish(new GatewaySnapshot("test") { Listeners = [model], ListenersBySlot = [model], Routes = [route], Pools = [pool] });
     }
 
     private static KestrelServer Server(HttpProtocols protocols, LogSink log)

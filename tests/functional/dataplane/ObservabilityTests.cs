@@ -114,7 +114,9 @@ public sealed class ObservabilityTests
         Assert.Equal(0, metrics.Sum("gateway_errors_total", "route=\"st\""));
         Assert.Equal(7, metrics.Sum("gateway_request_duration_seconds_count", "route=\"shop\""));
         Assert.Equal(9, metrics.Sum("gateway_upstream_attempts_total", "pool=\"main\""));
-        Assert.Equal(3, metrics.Sum("gateway_upstream_attempts_total", "pool=\"dead\""));
+        // Two attempts each, as a route makes them that says nothing of it.
+        Assert.Equal(6, metrics.Sum("gateway_upstream_attempts_total", "pool=\"dead\""));
+        Assert.Equal(3, metrics.Sum("gateway_retries_total", "route=\"dead\"", "reason=\"connect\""));
         Assert.Equal((1, 1), (metrics.Sum("gateway_requests_in_flight"), metrics.Sum("gateway_connections", "listener=\"web\"")));
         Assert.Equal(1, metrics.Sum("gateway_config_info"));
         Assert.Equal(1, metrics.Sum("gateway_build_info"));

@@ -8,7 +8,8 @@ namespace Gateway.Functional.Tests.Resilience;
 /// <summary>Endpoints that misbehave are left alone, the ledger says why, and they come back.</summary>
 public sealed class EjectionTests : IAsyncLifetime
 {
-    private const string ShortAttempts = "\"timeouts\": { \"attempt\": \"400ms\" }";
+    // One attempt, so that clients see what endpoints do.
+    private const string ShortAttempts = "\"timeouts\": { \"attempt\": \"400ms\" }, \"retry\": { \"attempts\": 1 }";
     private readonly FaultOrigin[] _origins = [.. Enumerable.Range(0, 5).Select(i => FaultOrigin.Start($"o{i}"))];
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;

@@ -12,7 +12,7 @@ namespace Gateway.DataPlane.Proxy.Http1;
 /// 1. take an idle connection, or connect; 2. send the head; 3. send the body beside what follows; 4. read heads until the final one, check
 /// it; 5. the body as it comes, or the tunnel; 6. give the connection back if both messages ended, else close it.
 /// </summary>
-internal sealed class Http1Forwarder(ProxyServices services)
+internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
 {
     private const int HeadBuffer = 4096;
 
@@ -23,7 +23,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
     private static readonly TimeSpan ContinuePatience = TimeSpan.FromSeconds(1);
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
-    public async ValueTask AttemptAsync(Exchange exchange, RouteModel route, PoolModel pool, LoopUpstream upstream, EventLoop loop, long bodyLimit)
+    public async ValueTask AttemptAsync(Exchange exchange, RouteModel route, LoopUpstream upstream, EventLoop loop, long bodyLimit)
     {
         RequestContext request = exchange.Context;
         RequestDeadline deadline = exchange.Deadline;
@@ -34,7 +34,7 @@ internal sealed class Http1Forwarder(ProxyServices services)
             ? new RequestBodyContent(exchange, client.RequestHeaders.ContentLength, bodyLimit, route.AttemptTimeout)
             : null;
         bool expectsContinue = body is not null && client.Protocol != "HTTP/1.0" && HopByHop.HasToken(client.RequestHeaders.Expect, "100-continue");
-        bool toHead = client.Method == "HEAD";
+        bool toHead = client.Method == "HEAD", hasBody = body is not null;
         byte[] head = LoopBuffers.Rent(HeadBuffer);
         int headLength = WriteHead(exchange, upstream, expectsContinue, ref head, ref body);
 
@@ -51,10 +51,11 @@ internal sealed class Http1Forwarder(ProxyServices services)
                 connection = fresh ? null : upstream.TryTake(loop);
                 if (connection is null)
                 {
-                    (connection, string failure) = await upstream.ConnectAsync(loop, deadline.Token);
+                    (connection, string failure) = await ConnectAsync(exchange, upstream, loop);
                     if (connection is null)
                     {
-                        request.Fail(ErrorCategory.UpstreamConnectFailed, failure);
+                        exchange.Attempts.NotProcessed = true;
+                        if (!AttemptFailure.Told(exchange, body)) request.Fail(ErrorCategory.UpstreamConnectFailed, failure);
                         break;
                     }
                 }
@@ -79,7 +80,8 @@ internal sealed class Http1Forwarder(ProxyServices services)
                     if (status == ParseStatus.Complete) break;
                 }
                 // The peer closed it while it idled, so this request was not processed: nothing is lost by asking again on a new one.
-                if (connection.Reused && !response.AnyBytes && body is null && deadline.Unguard())
+                exchange.Attempts.NotProcessed = connection.Reused && !response.AnyBytes;
+                if (exchange.Attempts.NotProcessed && body is null && deadline.Unguard() && exchange.Attempts.TryResend())
                 {
                     connection.Close(reset: false);
                     continue;
@@ -89,9 +91,18 @@ internal sealed class Http1Forwarder(ProxyServices services)
             }
             request.UpstreamHeadersAt = services.Time.GetTimestamp();
             if (request.Category == ErrorCategory.None) Http1ResponseHead.Check(exchange, response);
-            Forwarder.RecordAttempt(request, pool, response.Head.Status);
-            if (request.Category != ErrorCategory.None) return;
-
+            judge.Record(exchange, route.Pool!, response.Head.Status);
+            if (request.Category != ErrorCategory.None || response.Head.Status >= 400)
+            {
+                bool answered = request.Category == ErrorCategory.None;
+                if (hasBody && body is null) KeepSent(exchange, head.AsMemory(0, headLength));
+                if (judge.TryAgain(exchange, answered ? Http1ResponseHead.RetryAfterOf(response) : null))
+                {
+                    reusable = answered && response.TryDiscard() && response.IsReusable && body is null or { IsComplete: true };
+                    return;
+                }
+                if (!answered) return;
+            }
             deadline.EndAttempt();
             exchange.HeadersReceived = true;
             if (response.Framing.Kind == BodyKind.Tunnel) await TunnelAsync(exchange, route, response, connection!);
@@ -106,7 +117,8 @@ internal sealed class Http1Forwarder(ProxyServices services)
         {
             if (body is { IsComplete: false })
             {
-                deadline.Cancel(request.Category == ErrorCategory.None ? ErrorCategory.ClientClosed : request.Category);
+                if (exchange.Attempts.IsAgain) body.Interrupt();
+                else deadline.Cancel(request.Category == ErrorCategory.None ? ErrorCategory.ClientClosed : request.Category);
                 connection?.Abort();
                 await body.StopAsync();
             }
@@ -138,9 +150,38 @@ internal sealed class Http1Forwarder(ProxyServices services)
         return head.Length;
     }
 
+    /// <summary>No connection when there is none to be had, or a deadline struck before there was.</summary>
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
+    private static async ValueTask<(LoopConnection? Connection, string Failure)> ConnectAsync(Exchange exchange, LoopUpstream upstream, EventLoop loop)
+    {
+        try
+        {
+            return await upstream.ConnectAsync(loop, exchange.Deadline.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            return (null, "");
+        }
+    }
+
+    /// <summary>A body that went out with the head is kept after all: it may have to be sent again, and can be taken from the client only once.</summary>
+    private static void KeepSent(Exchange exchange, ReadOnlyMemory<byte> message)
+    {
+        if (exchange.Kept.Ended) return;
+        exchange.Kept.Take(message[^(int)exchange.Context.RequestBytes..]);
+        exchange.Kept.Ended = true;
+    }
+
     private static bool TakeWhole(Exchange exchange, KestrelDownstream client, ref Http1HeadSink head)
     {
-        if (client.RequestHeaders.ContentLength is not { } length || length > SmallBody || !client.RequestBody.TryRead(out ReadResult read)) return false;
+        if (client.RequestHeaders.ContentLength is not { } length || length > SmallBody) return false;
+        if (exchange.Kept.Ended)
+        {
+            head.Raw(exchange.Kept.Bytes.Span);
+            return true;
+        }
+        // The beginning of one that was taken in part is not in the pipe any more.
+        if (exchange.Kept.Length != 0 || !client.RequestBody.TryRead(out ReadResult read)) return false;
         bool whole = read.Buffer.Length == length;
         if (whole)
         {

@@ -14,6 +14,7 @@ internal static class Http1RequestHead
         sink.StartLine(webSocketOverHttp2 ? "GET" : client.Method, request.RawPathAndQuery);
         WriteFields(exchange, authority, ref sink);
         sink.Add("X-Request-Id"u8, request.RequestId);
+        if (exchange.ClientDeadline.Field is { } field) sink.Add(field, exchange.WriteDeadline());
         if (client.UpgradeProtocol is { } protocol)
         {
             sink.Raw("Connection: Upgrade\r\n"u8);
@@ -35,7 +36,8 @@ internal static class Http1RequestHead
     {
         RequestContext request = exchange.Context;
         // Without a Host the upstream's own name goes there, which is another for each endpoint.
-        bool keep = request.Host.Length != 0;
+        // And which field has the client's deadline, and so is left out, is the route's to say.
+        bool keep = request.Host.Length != 0 && exchange.ClientDeadline.Field is null;
         string protocol = exchange.Downstream.Protocol, scheme = exchange.Downstream.Scheme;
         if (keep && exchange.FieldBlock.TryGet(exchange.Fields.Version, protocol, scheme, exchange.PeerTrusted, out ReadOnlySpan<byte> kept))
         {
@@ -43,7 +45,7 @@ internal static class Http1RequestHead
             return;
         }
         int start = sink.Length;
-        sink.Add("Host", keep ? request.Host : authority);
+        sink.Add("Host", request.Host.Length != 0 ? request.Host : authority);
         ForwardingHeaders.Write(exchange, ref sink);
         if (keep) exchange.FieldBlock.Offer(exchange.Fields.Version, protocol, scheme, exchange.PeerTrusted, sink.Buffer.AsSpan(start, sink.Length - start));
     }

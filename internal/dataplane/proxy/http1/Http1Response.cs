@@ -130,6 +130,9 @@ internal sealed class Http1Response : Stream
         return true;
     }
 
+    /// <summary>Passes over the body, when all of it is here. False: reading on would be needed to know where the next response begins.</summary>
+    public bool TryDiscard() => _bodyEnded || TryTakeWhole(out _);
+
     /// <summary>Body bytes; 0 at the end of the body. An empty buffer only waits until there is something to read.</summary>
     /// <exception cref="HttpIOException">The connection ended before the body did, or the framing is malformed.</exception>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

@@ -26,6 +26,17 @@ internal static class Http1ResponseHead
             exchange.Context.Fail(ErrorCategory.UpstreamProtocolError, "The upstream's WebSocket handshake is wrong.");
     }
 
+    /// <summary>Null without the field.</summary>
+    public static string? RetryAfterOf(Http1Response response)
+    {
+        ReadOnlySpan<byte> bytes = response.HeadBytes;
+        foreach (ref readonly HeaderField field in response.Fields)
+        {
+            if (Ascii.EqualsIgnoreCase(field.Name(bytes), "retry-after"u8)) return Encoding.Latin1.GetString(field.Value(bytes));
+        }
+        return null;
+    }
+
     /// <summary>Sets the client's status and header fields. True: the body's chunk framing and trailers are to be written by the caller.</summary>
     public static bool Copy(Exchange exchange, Http1Response response, bool upgraded)
     {

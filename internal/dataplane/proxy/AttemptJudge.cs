@@ -1,0 +1,149 @@
+using Gateway.Core.Breaker;
+using Gateway.Core.Pool;
+using Gateway.Core.Retry;
+using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Runtime;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>
+/// Admits attempts, records how each ended, and says whether the request is sent once more. The one place where the breaker, the endpoint,
+/// the counters and the budget are fed.
+/// </summary>
+internal sealed partial class AttemptJudge(ProxyServices services)
+{
+    private static readonly string[] BreakerLabels = ["closed", "half_open", "open"];
+
+    /// <summary>Asks the breaker, then picks an endpoint. Null: the attempt cannot be made, and the context says why.</summary>
+    public EndpointModel? Admit(Exchange exchange, PoolModel pool)
+    {
+        RequestContext request = exchange.Context;
+        AttemptProgress progress = exchange.Attempts;
+        BreakerPermit permit = default;
+        if (progress.Shared.Breaker is { } breaker)
+        {
+            long now = request.Attempts == 0 ? request.StartedAt : services.Time.GetTimestamp();
+            bool entered = breaker.TryEnter(now, out permit);
+            request.Breaker = BreakerLabels[(int)breaker.State];
+            if (!entered)
+            {
+                request.RetryAfter = breaker.RetryAfter(now);
+                request.Fail(ErrorCategory.CircuitOpen, "Too many requests to the pool have failed; it is left alone for a while.");
+                return null;
+            }
+        }
+        progress.BeginAttempt(permit);
+        EndpointSet endpoints = pool.Current;
+        PickContext context = pool.Plan.HashKey is { } key ? new PickContext(Excluded: 0, RequestHash.Of(exchange, key)) : default;
+        if ((request.Attempts == 0 ? endpoints.Pick(context) : PickAgain(progress, endpoints, context)) is { } endpoint)
+        {
+            request.Endpoint = endpoint;
+            request.Attempts++;
+            return endpoint;
+        }
+        Abandon(progress);
+        request.Fail(ErrorCategory.NoEndpoint, "The pool has no endpoint to take the request.");
+        return null;
+    }
+
+    /// <summary>Records an attempt: at its response's head, or when it has failed before that.</summary>
+    /// <param name="status">The response's; not looked at when there is none.</param>
+    public void Record(Exchange exchange, PoolModel pool, int status)
+    {
+        RequestContext request = exchange.Context;
+        AttemptProgress progress = exchange.Attempts;
+        AttemptResult result = AttemptResult.Of(request.Category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
+        // How long a client waits says nothing about the upstream: one that waits for a millisecond must not open a breaker for all.
+        if (request.Category == ErrorCategory.RequestTimeout && exchange.ClientDeadline.IsNearest) result = result with { Kind = AttemptKind.NotOfTheUpstream };
+        progress.Result = result;
+        pool.State.Metrics.RecordAttempt((int)request.Category, result.Ticks);
+        EndpointState endpoint = request.Endpoint!.State;
+        endpoint.Record(result);
+        // A failure that comes at once is no sign of speed; a timeout is one of slowness.
+        if (pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
+        if (progress.Shared.Breaker is not null) Leave(progress, OutcomeOf(result), request);
+    }
+
+    /// <summary>The attempt is over, whatever came of it: what was not recorded counts for nothing.</summary>
+    public void Abandon(AttemptProgress progress)
+    {
+        if (progress.TakePermit() is { IsHeld: true } permit) progress.Shared.Breaker!.Leave(permit, BreakerOutcome.Abandoned, services.Time.GetTimestamp());
+    }
+
+    /// <summary>
+    /// Whether the request is sent once more. True: the failure is forgotten, the budget charged, and nothing of the attempt may go to the
+    /// client. To be asked after <see cref="Record"/>, while nothing has been sent.
+    /// </summary>
+    /// <param name="retryAfter">The response's Retry-After; null without one.</param>
+    public bool TryAgain(Exchange exchange, string? retryAfter)
+    {
+        RequestContext request = exchange.Context;
+        AttemptProgress progress = exchange.Attempts;
+        AttemptPlan plan = progress.Shared.Plan;
+        AttemptResult result = progress.Result;
+        if (request.Attempts >= plan.Retry.Attempts || result.Kind == AttemptKind.NotOfTheUpstream) return false;
+        RetryConditions happened = ConditionOf(exchange);
+        if (!plan.Retry.Allows(happened, result.Status, exchange.Downstream.Method, progress.NotProcessed)) return false;
+        // What has been taken of the body and is not here cannot be sent again. Where the breaker has just opened, none of it would get through.
+        if (!exchange.Kept.IsWhole || progress.Shared.Breaker is { State: not BreakerState.Closed }) return false;
+        if (exchange.Deadline.Reason is not (ErrorCategory.None or ErrorCategory.UpstreamTimeout)) return false;
+
+        TimeSpan pause = plan.Backoff.Delay(request.Attempts, PickRandom.PerThread.Next());
+        if (retryAfter is not null && RetryAfter.TryParse(retryAfter, services.Time.GetUtcNow(), out TimeSpan asked) && asked > pause) pause = asked;
+        if (pause >= exchange.Deadline.Remaining) return false;
+
+        AttemptCounts counts = request.Route!.State.CountAttempts();
+        if (!progress.Shared.TryTakeExtra(request, services.Time.GetTimestamp()))
+        {
+            counts.Exhaust();
+            return false;
+        }
+        counts.Retry(ReasonOf(happened));
+        progress.Again(request.Endpoint!.State, pause);
+        request.ForgetFailure();
+        return true;
+    }
+
+    // To one that was not tried; when all were, to any: it may be well again, and there is nobody else.
+    private static EndpointModel? PickAgain(AttemptProgress progress, EndpointSet endpoints, in PickContext context) =>
+        endpoints.Pick(context with { Excluded = progress.TriedIn(endpoints) }) ?? endpoints.Pick(context);
+
+    private void Leave(AttemptProgress progress, BreakerOutcome outcome, RequestContext request)
+    {
+        BreakerState? became = progress.Shared.Breaker!.Leave(progress.TakePermit(), outcome, request.UpstreamHeadersAt);
+        if (became == BreakerState.Open) LogOpened(services.Log, request.Route!.Name, progress.Shared.Pool, progress.Shared.Breaker.RetryAfter(request.UpstreamHeadersAt));
+        else if (became == BreakerState.Closed) LogClosed(services.Log, request.Route!.Name, progress.Shared.Pool);
+    }
+
+    private static BreakerOutcome OutcomeOf(in AttemptResult result) => result.Kind switch
+    {
+        AttemptKind.Success => BreakerOutcome.Success,
+        AttemptKind.NotOfTheUpstream => BreakerOutcome.Abandoned,
+        _ => BreakerOutcome.Failure,
+    };
+
+    private static RetryConditions ConditionOf(Exchange exchange) => exchange.Attempts.Result.Kind switch
+    {
+        AttemptKind.ConnectFailed => RetryConditions.Connect,
+        AttemptKind.Timeout => RetryConditions.Timeout,
+        AttemptKind.Reset when exchange.Attempts.NotProcessed => RetryConditions.Refused | RetryConditions.Reset,
+        AttemptKind.Reset or AttemptKind.ProtocolError => RetryConditions.Reset,
+        _ => RetryConditions.None,
+    };
+
+    private static RetryReason ReasonOf(RetryConditions happened) => happened switch
+    {
+        RetryConditions.None => RetryReason.Status,
+        RetryConditions.Connect => RetryReason.Connect,
+        RetryConditions.Timeout => RetryReason.Timeout,
+        RetryConditions.Reset => RetryReason.Reset,
+        _ => RetryReason.Refused,
+    };
+
+    [LoggerMessage(1003, LogLevel.Warning, "route '{Route}': the breaker towards pool '{Pool}' is open for {Open}")]
+    private static partial void LogOpened(ILogger logger, string route, string pool, TimeSpan open);
+
+    [LoggerMessage(1004, LogLevel.Information, "route '{Route}': the breaker towards pool '{Pool}' is closed")]
+    private static partial void LogClosed(ILogger logger, string route, string pool);
+}

@@ -1,0 +1,89 @@
+using Gateway.Core.Breaker;
+using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>Where a request stands with its attempts. One per exchange, begun anew for each request; only the request's flow touches it.</summary>
+internal sealed class AttemptProgress(Exchange exchange, TimeProvider time) : IResendGuard
+{
+    private readonly List<EndpointState> _tried = [];
+    private BreakerPermit _permit;
+
+    /// <summary>What the route's attempts share; valid from <see cref="Begin"/> on.</summary>
+    public RouteAttempts Shared { get; private set; } = null!;
+
+    /// <summary>How the last attempt ended.</summary>
+    public AttemptResult Result { get; set; }
+
+    /// <summary>The upstream certainly has not begun with the last attempt.</summary>
+    public bool NotProcessed { get; set; }
+
+    /// <summary>The last attempt goes to nobody: the request is sent once more, after <see cref="Pause"/>.</summary>
+    public bool IsAgain { get; private set; }
+
+    public TimeSpan Pause { get; private set; }
+
+    public void Begin(RouteAttempts shared)
+    {
+        Shared = shared;
+        IsAgain = false;
+        if (_tried.Count != 0) _tried.Clear();
+    }
+
+    /// <summary>An attempt begins.</summary>
+    public void BeginAttempt(BreakerPermit permit)
+    {
+        _permit = permit;
+        NotProcessed = false;
+        IsAgain = false;
+    }
+
+    /// <summary>The permit of the attempt, to be given back now. Once: the next call gives the one of no breaker.</summary>
+    public BreakerPermit TakePermit()
+    {
+        BreakerPermit permit = _permit;
+        _permit = default;
+        return permit;
+    }
+
+    /// <summary>Notes that the request is sent once more, to another endpoint than this one as long as there are others.</summary>
+    public void Again(EndpointState tried, TimeSpan pause)
+    {
+        _tried.Add(tried);
+        IsAgain = true;
+        Pause = pause;
+    }
+
+    /// <summary>The endpoints that were tried, as a pick excludes them.</summary>
+    public ulong TriedIn(EndpointSet endpoints)
+    {
+        ulong mask = 0;
+        foreach (EndpointState tried in _tried) mask |= endpoints.BitOf(tried);
+        return mask;
+    }
+
+    /// <summary>
+    /// A connection that had been kept turned out closed before a byte came back, so the request was not processed and may go out on
+    /// another one: within the same attempt, but not outside the bound.
+    /// </summary>
+    public bool TryResend()
+    {
+        AttemptCounts counts = exchange.Context.Route!.State.CountAttempts();
+        if (Shared.TryTakeExtra(exchange.Context, time.GetTimestamp()))
+        {
+            counts.Retry(RetryReason.Stale);
+            return true;
+        }
+        counts.Exhaust();
+        return false;
+    }
+
+    /// <summary>Forgets the request.</summary>
+    public void Reset()
+    {
+        if (_tried.Count != 0) _tried.Clear();
+        Shared = null!;
+    }
+}

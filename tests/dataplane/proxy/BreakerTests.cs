@@ -1,0 +1,145 @@
+using Gateway.Core.Breaker;
+using Gateway.Core.Retry;
+using Gateway.DataPlane.Runtime;
+using Gateway.TestKit;
+using Xunit;
+
+namespace Gateway.DataPlane.Tests.Proxy;
+
+public sealed class BreakerTests
+{
+    private static readonly BreakerSettings Settings = new() { MinRequests = 5, Open = TimeSpan.FromMilliseconds(300), Probes = 2 };
+    private const string Get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+    private static CircuitBreaker BreakerOf(ProxyHost proxy) => proxy.Snapshots.Current!.Routes[0].State.Attempts!.Breaker!;
+
+    private static async Task<RawResponse> AskAsync(RawHttpClient client)
+    {
+        await client.SendAsync(Get);
+        return await client.ReadResponseAsync();
+    }
+
+    [Fact]
+    public async Task AfterEnoughFailures_TheUpstreamIsLeftAlone_AndTheClientToldWhenToCome()
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        origin.Become(Fault.Status(500));
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Breaker = Settings with { Open = TimeSpan.FromSeconds(90), MaxOpen = TimeSpan.FromSeconds(90) } });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        for (int i = 0; i < 5; i++) Assert.Equal(500, (await AskAsync(client)).Status);
+        RawResponse refused = await AskAsync(client);
+        Assert.Equal(503, refused.Status);
+        Assert.Contains("\"circuit_open\"", refused.Text, StringComparison.Ordinal);
+        Assert.InRange(int.Parse(refused["Retry-After"]!, System.Globalization.CultureInfo.InvariantCulture), 60, 90);
+        Assert.Equal(5, origin.Hits);
+        Assert.Contains(proxy.Log.Entries, static e => e.Text.Contains("the breaker towards pool 'pool' is open", StringComparison.Ordinal));
+    }
+
+    public static TheoryData<Fault, int> Failures => new() { { Fault.ResetAt(0), 502 }, { Fault.Garbage, 502 }, { Fault.Refuse, 502 }, { Fault.Hang, 504 } };
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task EveryWayOfFailing_Counts(Fault fault, int status)
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        origin.Become(fault);
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Breaker = Settings, Attempt = TimeSpan.FromMilliseconds(50) });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        for (int i = 0; i < 5; i++) Assert.Equal(status, (await AskAsync(client)).Status);
+        Assert.Equal(1, BreakerOf(proxy).Opened);
+    }
+
+    [Fact]
+    public async Task AttemptsThatEndWhileConnecting_Count()
+    {
+        // TEST-NET-1 (RFC 5737): nobody answers.
+        await using ProxyHost proxy = await ProxyHost.StartAsync("192.0.2.1:80", new ProxyOptions { Breaker = Settings with { MinRequests = 2 }, Attempt = TimeSpan.FromMilliseconds(100) });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        for (int i = 0; i < 2; i++) Assert.InRange((await AskAsync(client)).Status, 502, 504);
+        Assert.Equal(1, BreakerOf(proxy).Opened);
+        Assert.Equal(2, proxy.Endpoints[0].State.Failures);
+    }
+
+    [Fact]
+    public async Task AClientThatLeaves_OrThatWaitsTooShort_CountsForNothing()
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        origin.Become(Fault.Hang);
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Breaker = Settings, Attempts = ProxyOptions.Plan(1, deadlineHeader: "X-Timeout") });
+        for (int i = 0; i < 5; i++)
+        {
+            await using RawHttpClient leaving = await RawHttpClient.ConnectAsync(proxy.Address);
+            await leaving.SendAsync(Get);
+            await Eventually.Until("the origin has it", () => origin.Hits == i + 1);
+        }
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        for (int i = 0; i < 5; i++)
+        {
+            await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\nX-Timeout: 5\r\n\r\n");
+            Assert.Equal(504, (await client.ReadResponseAsync()).Status);
+        }
+        await Eventually.Until("all are over", () => proxy.RouteTotal() == 10);
+        Assert.Equal(BreakerState.Closed, BreakerOf(proxy).State);
+    }
+
+    [Fact]
+    public async Task ProbesThatAreAllCancelled_DoNotKeepItFromClosing()
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        origin.Become(Fault.Status(500));
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Breaker = Settings });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        for (int i = 0; i < 5; i++) await AskAsync(client);
+        Assert.Equal(BreakerState.Open, BreakerOf(proxy).State);
+        origin.Become(Fault.Hang);
+        for (int i = 0; i < 6; i++)
+        {
+            // A probe that is let through is held by the origin until its client has gone.
+            long hits = origin.Hits;
+            await Eventually.Until("a probe is on its way", async () =>
+            {
+                await using RawHttpClient probe = await RawHttpClient.ConnectAsync(proxy.Address);
+                await probe.SendAsync(Get);
+                await Task.WhenAny(probe.ReadResponseAsync(), Eventually.Until("it arrives", () => origin.Hits > hits));
+                return origin.Hits > hits;
+            });
+        }
+        await Eventually.Until("the cancelled are over", () => proxy.InFlight == 0);
+        origin.Become(Fault.None);
+        await Eventually.Until("the breaker is closed", async () => (await AskAsync(client)).Status == 200 && BreakerOf(proxy).State == BreakerState.Closed);
+    }
+
+    [Fact]
+    public async Task WhereTheBreakerHasJustOpened_NothingIsRetried()
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        origin.Become(Fault.Status(500));
+        ProxyOptions options = new() { Breaker = Settings with { Open = TimeSpan.FromMinutes(1) }, Attempts = ProxyOptions.Plan(3, RetryConditions.ServerError) };
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, options);
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        Assert.Equal(500, (await AskAsync(client)).Status);
+        Assert.Equal(500, (await AskAsync(client)).Status);
+        Assert.Equal(5, origin.Hits);
+    }
+
+    [Fact]
+    public void ARouteKeepsItsBreaker_WhileItsSettingsAndItsPoolStayTheSame()
+    {
+        var state = new RouteState("r", new DataPlane.Obs.RouteMetrics("r"));
+        PoolModel Pool(string name, BreakerSettings? breaker) =>
+            new(new PoolState(name, new DataPlane.Obs.PoolMetrics(name), TimeProvider.System), new EndpointPlan(new Core.Pool.Balancing(Core.Pool.BalancerKind.RoundRobin), 50), [], previous: null)
+            {
+                Protocol = Config.UpstreamProtocol.Http1,
+                Breaker = breaker,
+            };
+        RouteAttempts first = state.AttemptsFor(ProxyOptions.Plan(2), Pool("p", Settings), TimeProvider.System);
+        RouteAttempts other = state.AttemptsFor(ProxyOptions.Plan(3, budget: new RetryBudgetSettings(1, 1)), Pool("p", Settings with { }), TimeProvider.System);
+        Assert.Same(first.Breaker, other.Breaker);
+        Assert.NotSame(first.Budget, other.Budget);
+        Assert.Same(other.Budget, state.AttemptsFor(ProxyOptions.Plan(2, budget: new RetryBudgetSettings(1, 1)), Pool("p", Settings with { Probes = 1 }), TimeProvider.System).Budget);
+        Assert.NotSame(first.Breaker, state.Attempts!.Breaker);
+        RouteAttempts before = state.Attempts;
+        Assert.NotSame(before.Breaker, state.AttemptsFor(ProxyOptions.Plan(2), Pool("q", Settings with { Probes = 1 }), TimeProvider.System).Breaker);
+        Assert.Null(state.AttemptsFor(ProxyOptions.Plan(2), Pool("q", null), TimeProvider.System).Breaker);
+    }
+}

@@ -1,0 +1,232 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Gateway.Functional.Tests.Harness;
+using Gateway.TestKit;
+using Xunit;
+
+namespace Gateway.Functional.Tests.Resilience;
+
+/// <summary>Breakers and retries: what clients get, what upstreams are asked, and what the metrics say of it.</summary>
+public sealed class AttemptTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Breath = TimeSpan.FromMilliseconds(2);
+    private readonly FaultOrigin[] _origins = [.. Enumerable.Range(0, 3).Select(i => FaultOrigin.Start($"o{i}"))];
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (FaultOrigin origin in _origins) await origin.DisposeAsync();
+    }
+
+    private string Document(string route, string pool = "", string more = Doc.NoAccessLog) =>
+        Doc.Of(Doc.Route("all", more: route), Doc.PoolWith("main", pool, [.. _origins.Select(o => o.Address)]), more: more);
+
+    private long Hits => _origins.Sum(o => o.Hits);
+
+    private void All(Fault fault)
+    {
+        foreach (FaultOrigin origin in _origins) origin.Become(fault);
+    }
+
+    [Fact]
+    public async Task AllEndpointsFail_TheUpstreamSeesOnlyProbes_AndIsServedAgainWithinOneOpenInterval()
+    {
+        const int Clients = 8, Probes = 3;
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(
+            Document("\"retry\": { \"attempts\": 1 }", $$"""
+                "breaker": { "open": "1s", "maxOpen": "2s", "probes": {{Probes}} }
+                """));
+        All(Fault.Status(500));
+        await using SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), Clients, Breath);
+        await Eventually.Until("the breaker is open", async () => (await gateway.MetricsAsync()).Sum("gateway_breaker_state", "route=\"all\"", "pool=\"main\"") == 2);
+        // Twenty failures open it; each client may have had one more on its way.
+        Assert.InRange(Hits, 20, 20 + Clients);
+        await load.MoreAsync(300);
+        Assert.InRange(Hits, 20, 20 + Clients + Probes);
+        Assert.Equal(503, load.Samples[^1].Status);
+
+        // Three openings later the upstream has been asked for nothing but probes, and the interval has come to its longest.
+        await Eventually.Until("probes failed twice", async () => (await gateway.MetricsAsync()).Sum("gateway_breaker_opened_total") >= 3);
+        double opened = (await gateway.MetricsAsync()).Sum("gateway_breaker_opened_total");
+        Assert.InRange(Hits, 20, 20 + Clients + (opened * Probes));
+        RawResponse refused = await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get());
+        if (refused.Status == 503)
+        {
+            Assert.InRange(int.Parse(refused["Retry-After"]!, System.Globalization.CultureInfo.InvariantCulture), 1, 2);
+            Assert.Equal("circuit_open", JsonDocument.Parse(refused.Body).RootElement.GetProperty("category").GetString());
+        }
+
+        All(Fault.None);
+        TimeSpan well = load.Now;
+        await Eventually.Until("the breaker is closed", async () => (await gateway.MetricsAsync()).Sum("gateway_breaker_state") == 0);
+        await load.MoreAsync(100);
+        TimeSpan served = load.Samples.Where(s => s.Status == 200).Min(s => s.At);
+        // The longest interval, and what a busy machine takes to run.
+        Assert.InRange(served - well, TimeSpan.Zero, TimeSpan.FromSeconds(2 + 1.5));
+        Assert.Equal(200, load.Samples[^1].Status);
+        Assert.True((await gateway.MetricsAsync()).Sum("gateway_errors_total", "category=\"circuit_open\"") > 100);
+    }
+
+    [Fact]
+    public async Task ARetryStorm_StaysWithinTheBound()
+    {
+        const double Budget = 0.2;
+        const int Floor = 2;
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(
+            Document($$"""
+                "retry": { "attempts": 5, "on": ["connect", "reset", "refused", "5xx"], "backoff": { "base": "1ms", "max": "5ms" }, "budget": { "minPerSecond": {{Floor}} } }
+                """));
+        await using (SteadyLoad ordinary = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 2, Breath)) await ordinary.MoreAsync(200);
+        long before = Hits;
+        All(Fault.Status(503));
+        long begun = Stopwatch.GetTimestamp();
+        SteadyLoad storm = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 20, Breath);
+        await using (storm) await storm.MoreAsync(3000);
+        int requests = storm.Samples.Count;
+        double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
+        long attempts = Hits - before;
+        // With five attempts for each it would be five times as many. What was asked before the storm counts for ten seconds.
+        double bound = ((1 + Budget) * requests) + (Budget * before) + (Floor * (seconds + 10));
+        Assert.InRange(attempts, requests + 1, bound);
+
+        MetricSamples metrics = await gateway.MetricsAsync();
+        Assert.Equal(attempts - requests, metrics.Sum("gateway_retries_total", "route=\"all\"", "reason=\"status\""));
+        Assert.Equal(Hits, metrics.Sum("gateway_upstream_attempts_total", "pool=\"main\""));
+        Assert.True(metrics.Sum("gateway_retry_budget_exhausted_total", "route=\"all\"") > requests / 2.0);
+        Assert.InRange(metrics.Sum("gateway_extra_attempts", "state=\"made\""), 1, metrics.Sum("gateway_extra_attempts", "state=\"allowed\""));
+    }
+
+    [Fact]
+    public async Task ARollingRestartOfAllEndpoints_FailsNoIdempotentRequest()
+    {
+        // Well beyond what two unlucky picks in a row need; everything else as a route has it that says nothing.
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"retry\": { \"attempts\": 3 }", "\"health\": { \"passive\": { \"eject\": \"1s\" } }"));
+        SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 8, Breath);
+        await using (load)
+        {
+            await load.MoreAsync(300);
+            foreach (FaultOrigin origin in _origins)
+            {
+                // What is in flight is reset, and nobody listens for a while.
+                origin.Become(Fault.Refuse);
+                await load.MoreAsync(400);
+                origin.Become(Fault.None);
+                long back = origin.Hits;
+                await Eventually.Until("it takes requests again", () => origin.Hits > back + 5);
+            }
+        }
+        Assert.All(load.Samples, s => Assert.Equal(200, s.Status));
+        Assert.True((await gateway.MetricsAsync()).Sum("gateway_retries_total", "route=\"all\"") >= 3);
+    }
+
+    [Fact]
+    public async Task APost_IsNeverSentTwice_UnlessItCertainlyWasNotProcessed()
+    {
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"retry\": { \"attempts\": 3 }", "\"health\": { \"passive\": { \"failures\": 1000 } }"));
+        All(Fault.ResetAt(0));
+        for (int i = 1; i <= 20; i++)
+        {
+            Assert.Equal(502, (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Post("/", "once"))).Status);
+            Assert.Equal(i, Hits);
+        }
+        _origins[0].Become(Fault.Refuse);
+        _origins[1].Become(Fault.Refuse);
+        _origins[2].Become(Fault.None);
+        for (int i = 1; i <= 20; i++) Assert.Equal(200, (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Post("/", "once"))).Status);
+        Assert.Equal(20 + 20, Hits);
+    }
+
+    [Fact]
+    public async Task ABreakerWhoseProbesAreAllCancelled_ServesAgainWhenTheUpstreamDoes()
+    {
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"retry\": { \"attempts\": 1 }", "\"breaker\": { \"open\": \"200ms\", \"maxOpen\": \"200ms\", \"probes\": 2 }"));
+        All(Fault.Status(500));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        for (int i = 0; i < 20; i++) Assert.Equal(500, (await client.RequestAsync(Doc.Get())).Status);
+        Assert.Equal(503, (await client.RequestAsync(Doc.Get())).Status);
+
+        All(Fault.Hang);
+        for (int i = 0; i < 10; i++)
+        {
+            long hits = Hits;
+            await Eventually.Until("a probe hangs, and its client leaves", async () =>
+            {
+                await using RawHttpClient probe = await RawHttpClient.ConnectAsync(gateway.Listener());
+                await probe.SendAsync(Doc.Get());
+                Task answered = probe.ReadResponseAsync();
+                await Eventually.Until("it was let through, or refused", () => Hits > hits || answered.IsCompleted);
+                return Hits > hits;
+            });
+        }
+        All(Fault.None);
+        await Eventually.Until("the breaker is closed", async () =>
+            (await client.RequestAsync(Doc.Get())).Status == 200 && (await gateway.MetricsAsync()).Sum("gateway_breaker_state") == 0);
+    }
+
+    [Fact]
+    public async Task AnApplyThatDoesNotChangeIt_LeavesABreakerOpen()
+    {
+        string Doc_(string open, string body) => Doc.Of(
+            $$"""{{Doc.Route("all", more: "\"retry\": { \"attempts\": 1 }")}}, { "name": "other", "match": { {{Doc.Exact("/other")}} }, "respond": { "body": "{{body}}" } }""",
+            Doc.PoolWith("main", $$"""
+                "breaker": { "open": "{{open}}", "maxOpen": "10m" }
+                """, _origins[0].Address));
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc_("5m", "one"));
+        _origins[0].Become(Fault.Status(500));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        for (int i = 0; i < 20; i++) Assert.Equal(500, (await client.RequestAsync(Doc.Get())).Status);
+        _origins[0].Become(Fault.None);
+        await gateway.ApplyAsync(Doc_("5m", "two"));
+        Assert.Equal("two", (await client.RequestAsync(Doc.Get("/other"))).Text);
+        Assert.Equal(503, (await client.RequestAsync(Doc.Get())).Status);
+        await gateway.ApplyAsync(Doc_("4m", "two"));
+        Assert.Equal(200, (await client.RequestAsync(Doc.Get())).Status);
+
+        await Eventually.Until("the log has the refusal", () => gateway.AccessLog.Any(l => l.GetProperty("status").GetInt32() == 503));
+        JsonElement line = gateway.AccessLog.First(l => l.GetProperty("status").GetInt32() == 503);
+        Assert.Equal(("open", "circuit_open", 0), (line.GetProperty("breaker").GetString(), line.GetProperty("category").GetString(), line.GetProperty("attempts").GetInt32()));
+    }
+
+    [Fact]
+    public async Task EachTimeout_HasItsCategory()
+    {
+        _origins[0].Become(Fault.Hang);
+        string route = "\"retry\": { \"attempts\": 1 }, \"timeouts\": ";
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(
+            string.Join(", ",
+                Doc.Route("attempt", Doc.Exact("/attempt"), "main", route + "{ \"attempt\": \"100ms\" }"),
+                Doc.Route("request", Doc.Exact("/request"), "main", route + "{ \"request\": \"100ms\" }"),
+                Doc.Route("idle", Doc.Exact("/idle"), "slow", route + "{ \"idle\": \"100ms\" }"),
+                // TEST-NET-1 (RFC 5737): nobody answers there.
+                Doc.Route("connect", Doc.Exact("/connect"), "away", route + "{ \"attempt\": \"5s\" }"),
+                Doc.Route("client", Doc.Exact("/client"), "main", route + "{ \"deadlineHeader\": \"x-timeout\" }")),
+            string.Join(", ",
+                Doc.Pool("main", _origins[0].Address), Doc.Pool("slow", _origins[1].Address),
+                Doc.PoolWith("away", "\"connections\": { \"connectTimeout\": \"100ms\" }", "192.0.2.1:80"))));
+        async Task<(int, string?)> AskAsync(string path, string headers = "")
+        {
+            RawResponse response = await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get(path, headers: headers));
+            return (response.Status, JsonDocument.Parse(response.Body).RootElement.GetProperty("category").GetString());
+        }
+        Assert.Equal((504, "upstream_timeout"), await AskAsync("/attempt"));
+        Assert.Equal((504, "request_timeout"), await AskAsync("/request"));
+        Assert.Equal((504, "request_timeout"), await AskAsync("/client", "X-Timeout: 100\r\n"));
+        Assert.Equal((502, "upstream_connect_failed"), await AskAsync("/connect"));
+
+        _origins[1].Become(Fault.SlowBody(TimeSpan.FromSeconds(2)));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        await client.SendAsync(Doc.Get("/idle"));
+        RawResponse? cut = null;
+        try
+        {
+            cut = await client.ReadResponseAsync();
+        }
+        catch (IOException)
+        {
+            // The head had not gone out yet.
+        }
+        Assert.True(cut is null or { IsWhole: false } or { Status: 504 });
+        await Eventually.Until("it is in the log", () => gateway.AccessLog.Any(l => l.GetProperty("route").GetString() == "idle" && l.GetProperty("category").GetString() == "upstream_timeout"));
+    }
+}
