@@ -2,7 +2,7 @@ CONFIG ?= configs/quickstart.json
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 export DOTNET_NOLOGO = 1
 
-.PHONY: run build test fmt lint schema bench bench-scale bench-load clean
+.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load clean
 
 run: build            ## build, start demo origins and the gateway, print what to try
 	@bin/gateway demo --config $(CONFIG)
@@ -15,6 +15,10 @@ test: lint build      ## everything a contributor must pass
 	@dotnet build Gateway.sln -c Release --nologo -v quiet
 	@bin/gateway schema | diff -u configs/gateway.schema.json - || { echo "configs/gateway.schema.json is stale: run 'make schema'"; exit 1; }
 	@tests/run
+
+fuzz:                 ## the response parser against its reference, SECONDS=300, SEED= to repeat a run
+	@dotnet build tests/core -c Release --nologo -v quiet
+	@GATEWAY_FUZZ_SECONDS=$(or $(SECONDS),300) GATEWAY_FUZZ_SEED=$(SEED) artifacts/bin/Gateway.Core.Tests/release/Gateway.Core.Tests -noLogo -noColor -class '*.ResponseFuzzTests' -showLiveOutput
 
 fmt:                  ## format the code
 	@dotnet format Gateway.sln

@@ -23,6 +23,9 @@ public struct ChunkedDecoder
     // One chunk's extensions; they mean nothing to anyone, so a flood of them is an attack.
     private const int MaxExtensionBytes = 1024;
 
+    // As many as the largest size has.
+    private const int MaxSizeDigits = 16;
+
     private enum State : byte
     {
         Size,
@@ -38,6 +41,7 @@ public struct ChunkedDecoder
 
     private State _state;
     private long _left;
+    private int _digits;
     private int _extensionBytes;
 
     /// <summary>Why <see cref="ChunkEvent.Malformed"/> was returned.</summary>
@@ -59,6 +63,7 @@ public struct ChunkedDecoder
                     int digit = HexDigit(b);
                     if (digit < 0) return Fail(ParseStatus.BadChunkSize, out consumed);
                     _left = digit;
+                    _digits = 1;
                     _extensionBytes = 0;
                     _state = State.SizeRest;
                     at++;
@@ -68,7 +73,8 @@ public struct ChunkedDecoder
                     digit = HexDigit(b);
                     if (digit >= 0)
                     {
-                        if (_left > long.MaxValue >> 4) return Fail(ParseStatus.BadChunkSize, out consumed);
+                        // Leading zeros are allowed, but not as a way to say nothing for ever.
+                        if (_left > long.MaxValue >> 4 || ++_digits > MaxSizeDigits) return Fail(ParseStatus.BadChunkSize, out consumed);
                         _left = (_left << 4) | (uint)digit;
                     }
                     else if (!EndOfSize(b)) return Fail(ParseStatus.BadChunkSize, out consumed);

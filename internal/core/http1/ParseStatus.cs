@@ -27,6 +27,12 @@ public enum ParseStatus : byte
     BadChunkEnd,
     ChunkExtensionTooLong,
     TrailersTooLong,
+
+    /// <summary>The whole head is larger than its reader accepts.</summary>
+    HeadTooLong,
+
+    /// <summary>More interim (1xx) responses than anyone has a use for.</summary>
+    TooManyInterim,
 }
 
 public static class ParseStatuses

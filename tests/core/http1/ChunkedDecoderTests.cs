@@ -54,6 +54,7 @@ public sealed class ChunkedDecoderTests
     [InlineData("5\r\nhello\rX", ParseStatus.BadChunkEnd)]
     [InlineData("10000000000000000\r\n", ParseStatus.BadChunkSize)]
     [InlineData("8000000000000000\r\n", ParseStatus.BadChunkSize)]
+    [InlineData("00000000000000001\r\n", ParseStatus.BadChunkSize)]
     public void Malformed_framing_is_refused(string text, ParseStatus why)
     {
         byte[] input = Encoding.ASCII.GetBytes(text);
@@ -94,6 +95,7 @@ public sealed class ChunkedDecoderTests
         {
             int digits = text.TakeWhile(c => Uri.IsHexDigit(c)).Count();
             string rest = text[digits..];
+            if (digits > 16) return (body.ToString(), ChunkEvent.Malformed);
             if (digits == 0) return (body.ToString(), text.Length == 0 ? ChunkEvent.NeedMore : ChunkEvent.Malformed);
             if (!System.Numerics.BigInteger.TryParse("0" + text[..digits], System.Globalization.NumberStyles.HexNumber, null, out var size) || size > long.MaxValue)
                 return (body.ToString(), ChunkEvent.Malformed);

@@ -18,6 +18,9 @@ internal sealed class Http1Response : Stream
     private const int MostFields = 256;
     private const int LargestTrailers = 8 * 1024;
 
+    // Of one request; endless ones would keep the loop busy and say nothing. Go's client stops at 5.
+    private const int MostInterim = 16;
+
     [ThreadStatic]
     private static HeaderField[]? _fields;
 
@@ -29,6 +32,8 @@ internal sealed class Http1Response : Stream
     private long _left;
     private ChunkedDecoder _chunks;
     private Core.Http1.ResponseHead _head;
+    private int _interim;
+    private bool _unseen;
     private bool _bodyEnded;
 
     public ref readonly Core.Http1.ResponseHead Head => ref _head;
@@ -60,6 +65,8 @@ internal sealed class Http1Response : Stream
         _chunks = default;
         _head = default;
         _framing = default;
+        _interim = 0;
+        _unseen = false;
         _bodyEnded = false;
         AnyBytes = false;
         Trailers.Clear();
@@ -78,8 +85,10 @@ internal sealed class Http1Response : Stream
     /// </summary>
     public bool TryReadHead(bool toHead, out ParseStatus status)
     {
-        // An interim head may have brought the next one with it.
-        if (_start < _end && Parsed(toHead, out status)) return true;
+        // An interim head may have brought the next one with it: looked at once, and then again when more has come.
+        bool unseen = _unseen;
+        _unseen = false;
+        if (unseen && _start < _end && Parsed(toHead, out status)) return true;
         status = ParseStatus.NeedMore;
         if (!_connection.MayReceive) return false;
         MakeRoom();
@@ -90,7 +99,7 @@ internal sealed class Http1Response : Stream
         AnyBytes = true;
         _end += n;
         // A head can only be whole, or refused beyond its first line, where a line ended: trickled bytes are not parsed over and over.
-        return (before == _start || _buffer.AsSpan(before, n).Contains((byte)'\n')) && Parsed(toHead, out status);
+        return (before == _start || _end - _start >= LargestHead || _buffer.AsSpan(before, n).Contains((byte)'\n')) && Parsed(toHead, out status);
     }
 
     /// <summary>Reads the next head, interim ones included.</summary>
@@ -108,14 +117,16 @@ internal sealed class Http1Response : Stream
         if (status == ParseStatus.Complete)
         {
             _start += _head.Length;
+            _unseen = true;
             _framing = BodyFraming.OfResponse(_head, toHead, toConnect: false);
             _left = _framing.Kind == BodyKind.Tunnel ? -1 : _framing.Length;
             _bodyEnded = _framing.Kind == BodyKind.None || _left == 0;
+            if (_head.IsInterim && ++_interim > MostInterim) status = ParseStatus.TooManyInterim;
             return true;
         }
         if (status != ParseStatus.NeedMore) return true;
         if (_end - _start < LargestHead) return false;
-        status = ParseStatus.TooManyFields;
+        status = ParseStatus.HeadTooLong;
         return true;
     }
 
