@@ -3,8 +3,11 @@ namespace Gateway.Config;
 [Doc("A group of equal upstream endpoints. Its state (connections, in-flight counts) is kept by pool name and endpoint address across applies.")]
 public sealed record PoolConfig
 {
-    [Doc("The endpoints. Empty: every request gets 503 no_endpoint.")]
+    [Doc("The endpoints. Empty, and no discovery: every request gets 503 no_endpoint.")]
     public required IReadOnlyList<EndpointConfig> Endpoints { get; init; }
+
+    [Doc("Where to find more endpoints, beside those listed.")]
+    public DiscoveryConfig? Discovery { get; init; }
 
     [Doc("What is spoken to the endpoints.")]
     public UpstreamProtocol Protocol { get; init; } = UpstreamProtocol.Http1;

@@ -23,6 +23,7 @@ internal sealed class PoolModel
     {
         State = state;
         Plan = plan;
+        Endpoints = endpoints;
         _current = EndpointSetBuilder.Build(plan, endpoints, previous, state.Changes, state.Time);
     }
 
@@ -37,18 +38,30 @@ internal sealed class PoolModel
     /// <summary>When routes stop sending to the pool, each by itself; null for never.</summary>
     public BreakerSettings? Breaker { get; init; }
 
+    /// <summary>Where endpoints beyond the document's come from; null for nowhere.</summary>
+    public EndpointSource? Source { get; init; }
+
     /// <summary>The endpoints now.</summary>
     public EndpointSet Current => Volatile.Read(ref _current);
 
     /// <summary>Published snapshots that have it. Read and written under the registry's lock.</summary>
     internal int References { get; set; }
 
+    /// <summary>All endpoints, as the next rebuild takes them. Written by <see cref="Replace"/>.</summary>
+    internal EndpointModel[] Endpoints { get; private set; }
+
+    /// <summary>What <see cref="Source"/> has made them of. Read and written under the registry's lock.</summary>
+    internal IReadOnlyList<DiscoveredEndpoint> Found { get; set; } = [];
+
+    /// <summary>Takes other endpoints, for the rebuild that must follow. One call at a time, and none beside a rebuild.</summary>
+    internal void Replace(EndpointModel[] endpoints) => Endpoints = endpoints;
+
     /// <summary>Makes and publishes the set of what the endpoints are now. One call at a time.</summary>
     internal void Rebuild()
     {
         long change = State.Changes;
         EndpointSet before = _current;
-        Volatile.Write(ref _current, EndpointSetBuilder.Build(Plan, before.Endpoints, before, change, State.Time));
+        Volatile.Write(ref _current, EndpointSetBuilder.Build(Plan, Endpoints, before, change, State.Time));
     }
 }
 

@@ -65,6 +65,21 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
         lock (_rebuilding) _models.Remove(model);
     }
 
+    /// <summary>Gives a model other endpoints. When it returns, requests pick among them.</summary>
+    internal void Replace(PoolModel model, EndpointModel[] endpoints, string why)
+    {
+        lock (_rebuilding)
+        {
+            Volatile.Write(ref _lastChange, why);
+            Interlocked.Increment(ref _changes);
+            model.Replace(endpoints);
+            NoteUsable_NeedsLock(model);
+            model.Rebuild();
+        }
+        // The pool's other models, and who waits for a rebuild.
+        AskForRebuild();
+    }
+
     private void AskForRebuild()
     {
         if (Interlocked.Exchange(ref _asked, 1) == 0) ThreadPool.UnsafeQueueUserWorkItem(static state => state.Rebuild(), this, preferLocal: false);
@@ -85,6 +100,6 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
     private void NoteUsable_NeedsLock(PoolModel model)
     {
         long now = Time.GetTimestamp();
-        foreach (EndpointModel endpoint in model.Current.Endpoints) endpoint.State.NoteUsable(now);
+        foreach (EndpointModel endpoint in model.Endpoints) endpoint.State.NoteUsable(now);
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Gateway.Config;
 using Gateway.Core.Limits;
+using Gateway.DataPlane.Discovery;
 using Gateway.DataPlane.Health;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Proxy;
@@ -22,6 +23,9 @@ public sealed class DataPlaneHost : IAsyncDisposable
 {
     /// <summary>The kernel takes the smaller of it and net.core.somaxconn: a burst of connections should meet the machine's limit, not ours.</summary>
     private const int Backlog = 65_535;
+
+    /// <summary>How long a publish waits for the first answer of a discovery.</summary>
+    private static readonly TimeSpan LongestWarming = TimeSpan.FromSeconds(3);
 
     private readonly ILogger _logger;
     private readonly SnapshotStore _store = new();
@@ -55,11 +59,13 @@ public sealed class DataPlaneHost : IAsyncDisposable
         Metrics = new GatewayMetrics(ErrorCategories.Labels);
         _accessLog = new AccessLog(new AccessLogOptions(
             options.StandardOutput, options.Loggers.CreateLogger("Gateway.AccessLog"), options.Time, Metrics, Seed: (ulong)options.Time.GetTimestamp()));
-        _registry = new StateRegistry(Metrics, _logger);
+        _registry = new StateRegistry(Metrics, options.Time, _logger);
         _loops = transport is null && options.Transport != TransportKind.Sockets && OperatingSystem.IsLinux()
             ? new EpollTransport(Environment.ProcessorCount, options.Loggers.CreateLogger("Gateway.Transport"))
             : null;
-        _compiler = new SnapshotCompiler(options.BaseDirectory, options.Zone, _registry, new UpstreamFactory(_loops?.Loops), options.Time);
+        _compiler = new SnapshotCompiler(new PoolParts(
+            options.BaseDirectory, options.Zone, _registry, new UpstreamFactory(_loops?.Loops),
+            new DiscoveryServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Discovery")), options.Time));
         // Not on the thread of the request that was the last to hold it: a large snapshot takes milliseconds, and connections are closed.
         _store.Released += snapshot => ThreadPool.UnsafeQueueUserWorkItem(_registry.Release, snapshot, preferLocal: false);
 
@@ -136,6 +142,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
                 _registry.Release(candidate);
                 return errors;
             }
+            await WarmAsync(candidate);
             await SwitchAsync(candidate, plan);
             return [];
         }
@@ -198,6 +205,14 @@ public sealed class DataPlaneHost : IAsyncDisposable
         },
     };
 
+    // What is discovered for the first time has been looked for once, or will be found later: a name server that does not answer must not
+    // hold up a change for long, and keeps no gateway from starting.
+    private async Task WarmAsync(GatewaySnapshot candidate)
+    {
+        Task[] searches = [.. candidate.Pools.Where(static p => p.Source is not null).Select(static p => p.Source!.Discovery.First)];
+        if (searches.Length > 0) await Task.WhenAny(Task.WhenAll(searches), Task.Delay(LongestWarming, _time));
+    }
+
     // Nothing here can fail in a way that the caller could mend: what can has been done in the plan.
     private async Task SwitchAsync(GatewaySnapshot candidate, ListenerPlan plan)
     {
@@ -228,6 +243,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         try
         {
             StopReport report = await new Shutdown(_listeners, _draining, _inFlight, _time).RunAsync(grace);
+            _registry.StopDiscovery();
             await _upkeep.StopAsync();
             await _health.StopAsync();
             await _accessLog.DisposeAsync();

@@ -1,18 +1,25 @@
+using System.Globalization;
+using System.Net;
 using Gateway.Config;
 using Gateway.Core.Pool;
+using Gateway.DataPlane.Discovery;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Server;
 
+/// <summary>What pools are made with.</summary>
+/// <param name="Zone">Where this gateway is; null when that is not known.</param>
+internal sealed record PoolParts(string BaseDirectory, string? Zone, StateRegistry Registry, UpstreamFactory Upstreams, DiscoveryServices Discovery, TimeProvider Time);
+
 /// <summary>Pools with their endpoints, connections and balancers; whatever lives on under the same id and settings is taken over.</summary>
-/// <param name="zone">Where this gateway is; null when that is not known.</param>
-internal sealed class PoolCompiler(string baseDirectory, string? zone, StateRegistry registry, UpstreamFactory upstreams, TimeProvider time, GatewaySnapshot? live)
+internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
 {
     // That of the paper's evaluation at Vimeo (HAProxy's hash-balance-factor 125).
     private const double DefaultBound = 1.25;
 
     private readonly Dictionary<string, PoolModel> _live = (live?.Pools ?? []).ToDictionary(static pool => pool.Name);
+    private readonly Dictionary<DnsSettings, DnsDiscovery> _discoveries = [];
 
     public PoolModel[] Compile(IReadOnlyDictionary<string, PoolConfig> pools, List<ConfigError> errors)
     {
@@ -23,46 +30,33 @@ internal sealed class PoolCompiler(string baseDirectory, string? zone, StateRegi
 
     private PoolModel Compile(string name, PoolConfig pool, List<ConfigError> errors)
     {
-        UpstreamTls? tls = pool.Tls is null ? null : UpstreamTls.Load(pool.Tls, baseDirectory, $"pools.{name}.tls", errors);
-        EndpointModel[] endpoints = new EndpointModel[pool.Endpoints.Count];
-        for (int i = 0; i < endpoints.Length; i++) endpoints[i] = Compile(name, pool, pool.Endpoints[i], tls, endpoints.AsSpan(0, i));
-
-        PoolState state = registry.FindPool(name) ?? new PoolState(name, registry.Metrics.Pool(name), time);
-        return new PoolModel(state, PlanOf(pool), endpoints, _live.GetValueOrDefault(name)?.Current)
+        UpstreamTls? tls = pool.Tls is null ? null : UpstreamTls.Load(pool.Tls, parts.BaseDirectory, $"pools.{name}.tls", errors);
+        EndpointDiscovery? discovery = pool.Discovery is null ? null : DiscoveryOf(pool.Discovery);
+        var source = new PoolEndpoints(name, pool, tls, parts.Zone, parts.Registry, parts.Upstreams, discovery);
+        IReadOnlyList<DiscoveredEndpoint> found = discovery?.Found ?? [];
+        PoolState state = parts.Registry.FindPool(name) ?? new PoolState(name, parts.Registry.Metrics.Pool(name), parts.Time);
+        return new PoolModel(state, PlanOf(pool), source.Make(found), _live.GetValueOrDefault(name)?.Current)
         {
             Protocol = pool.Protocol,
             Health = HealthCompiler.Compile(pool),
             Breaker = AttemptPlans.Breaker(pool.Breaker),
+            Source = discovery is null ? null : source,
+            Found = found,
         };
     }
 
-    private EndpointModel Compile(string pool, PoolConfig config, EndpointConfig endpoint, UpstreamTls? tls, ReadOnlySpan<EndpointModel> earlier)
+    private EndpointDiscovery DiscoveryOf(DiscoveryConfig config)
     {
-        // An address twice in a pool is one endpoint with two places in the balancer.
-        foreach (EndpointModel same in earlier)
-        {
-            if (same.Address == endpoint.Address)
-                return new EndpointModel { Address = endpoint.Address, Weight = endpoint.Weight, Rank = RankOf(endpoint), State = same.State, Upstream = same.Upstream };
-        }
-        StateRegistry.UpstreamKey key = new(pool, UpstreamSettings.From(config, endpoint, tls));
-        return new EndpointModel
-        {
-            Address = endpoint.Address,
-            Weight = endpoint.Weight,
-            Rank = RankOf(endpoint),
-            State = registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address)) ?? new EndpointState(pool, endpoint.Address),
-            Upstream = registry.FindUpstream(key) ?? Create(key),
-        };
-    }
-
-    private int RankOf(EndpointConfig endpoint) => (2 * endpoint.Priority) + (zone is null || endpoint.Zone == zone ? 0 : 1);
-
-    // Opens nothing before the first request: a candidate that is dropped leaves only garbage.
-    private Upstream Create(StateRegistry.UpstreamKey key)
-    {
-        Upstream upstream = upstreams.Create(key.Settings);
-        upstream.Key = key;
-        return upstream;
+        int colon = config.Dns.LastIndexOf(':');
+        var settings = new DnsSettings(
+            colon < 0 ? config.Dns : config.Dns[..colon],
+            colon < 0 ? null : int.Parse(config.Dns.AsSpan(colon + 1), CultureInfo.InvariantCulture),
+            DurationText.TryParse(config.Interval, out TimeSpan interval) ? interval : null,
+            config.Resolver is null ? null : IPEndPoint.Parse(config.Resolver));
+        if (parts.Registry.FindDiscovery(settings) is { } running) return running;
+        // Pools of one candidate share it as well.
+        if (!_discoveries.TryGetValue(settings, out DnsDiscovery? made)) _discoveries.Add(settings, made = new DnsDiscovery(settings, parts.Discovery));
+        return made;
     }
 
     private static EndpointPlan PlanOf(PoolConfig pool)

@@ -9,28 +9,28 @@ namespace Gateway.DataPlane.Server;
 /// A document becomes a snapshot: names resolved to objects, defaults filled, certificates read. Pure towards everything live: it takes
 /// states from the registry and enters none. All errors are collected.
 /// </summary>
-internal sealed class SnapshotCompiler(string baseDirectory, string? zone, StateRegistry registry, UpstreamFactory upstreams, TimeProvider time)
+internal sealed class SnapshotCompiler(PoolParts parts)
 {
     public CompileResult Compile(GatewayConfig config, string version, string source, GatewaySnapshot? live)
     {
         List<ConfigError> errors = [];
         List<ConfigError> warnings = [];
         // 1. What routes refer to.
-        PoolModel[] pools = new PoolCompiler(baseDirectory, zone, registry, upstreams, time, live).Compile(config.Pools, errors);
+        PoolModel[] pools = new PoolCompiler(parts, live).Compile(config.Pools, errors);
         // 2. Routes, in the order of the document.
-        RouteModel[] routes = new RouteCompiler(registry).Compile(config.Routes, pools, errors);
+        RouteModel[] routes = new RouteCompiler(parts.Registry).Compile(config.Routes, pools, errors);
         // 3. Listeners, with the tables of the routes they serve.
-        ListenerModel[] listeners = new ListenerCompiler(baseDirectory, registry, time).Compile(config, errors, warnings, out ListenerDraft[] drafts)
+        ListenerModel[] listeners = new ListenerCompiler(parts.BaseDirectory, parts.Registry, parts.Time).Compile(config, errors, warnings, out ListenerDraft[] drafts)
             ? new RoutingCompiler(config, routes).Compile(drafts, errors, warnings)
             : [];
         // 4. What is the whole process's.
-        AccessLogModel accessLog = AccessLogModel.Compile(config.AccessLog, baseDirectory, errors);
+        AccessLogModel accessLog = AccessLogModel.Compile(config.AccessLog, parts.BaseDirectory, errors);
         if (errors.Count > 0) return new CompileResult(null, errors, warnings);
 
         GatewaySnapshot snapshot = new(version)
         {
             Source = source,
-            CompiledAt = time.GetUtcNow(),
+            CompiledAt = parts.Time.GetUtcNow(),
             Config = config,
             AccessLog = accessLog,
             Listeners = listeners,

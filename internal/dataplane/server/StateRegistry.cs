@@ -11,7 +11,7 @@ namespace Gateway.DataPlane.Server;
 /// <c>Find…</c>, makes what is not, and enters it with <see cref="TryAdopt"/>; what no snapshot refers to any more is released as soon as
 /// nothing uses it. Thread safe.
 /// </summary>
-internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
+internal sealed class StateRegistry(GatewayMetrics metrics, TimeProvider time, ILogger logger)
 {
     public readonly record struct EndpointKey(string Pool, string Address);
 
@@ -24,10 +24,18 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
     private readonly StateTable<EndpointKey, EndpointState> _endpoints = new(static state => new EndpointKey(state.Pool, state.Address));
     private readonly StateTable<UpstreamKey, Upstream> _upstreams = new(static upstream => (UpstreamKey)upstream.Key!);
     private readonly StateTable<CertificateKey, CertificateState> _certificates = new(static state => state.Key);
+    private readonly StateTable<object, EndpointDiscovery> _discoveries = new(static discovery => discovery.Key);
     private readonly SlotPool _slots = new();
 
     // Without a reference, still in use. Few: upgraded connections of endpoints that are gone, connections of listeners that are gone.
     private readonly HashSet<SharedState> _lingering = [];
+
+    // A request that has read a pool's set and not counted itself in yet may still come to an endpoint that left with the next set. It is a
+    // few instructions away from that; should it be stopped for longer all the same, it fails as if the endpoint had closed the connection.
+    private static readonly TimeSpan DepartureGrace = TimeSpan.FromSeconds(2);
+
+    // What models had before discovery gave them others: referred to until the grace is over.
+    private readonly Queue<(EndpointModel[] Endpoints, long Since)> _departing = new();
 
     public GatewayMetrics Metrics => metrics;
 
@@ -41,12 +49,14 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
 
     public Upstream? FindUpstream(UpstreamKey key) { lock (_gate) return _upstreams.TryGet(key, out Upstream? upstream) ? upstream : null; }
 
+    public EndpointDiscovery? FindDiscovery(object key) { lock (_gate) return _discoveries.TryGet(key, out EndpointDiscovery? discovery) ? discovery : null; }
+
     public CertificateState? FindCertificate(CertificateKey key) { lock (_gate) return _certificates.TryGet(key, out CertificateState? state) ? state : null; }
 
     /// <summary>All live states, those that linger included.</summary>
     public int Count
     {
-        get { lock (_gate) return _listeners.Count + _routes.Count + _pools.Count + _endpoints.Count + _upstreams.Count + _certificates.Count; }
+        get { lock (_gate) return _listeners.Count + _routes.Count + _pools.Count + _endpoints.Count + _upstreams.Count + _certificates.Count + _discoveries.Count; }
     }
 
     /// <summary>
@@ -86,15 +96,25 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
                 if (StateTable<string, PoolState>.Unrefer(pool.State)) _lingering.Add(pool.State);
                 if (--pool.References != 0) continue;
                 pool.State.Detach(pool);
-                foreach (EndpointModel endpoint in pool.Current.Endpoints)
+                if (pool.Source is { Discovery: var discovery })
                 {
-                    if (StateTable<EndpointKey, EndpointState>.Unrefer(endpoint.State)) _lingering.Add(endpoint.State);
-                    if (StateTable<UpstreamKey, Upstream>.Unrefer(endpoint.Upstream)) _lingering.Add(endpoint.Upstream);
+                    discovery.Followers.Remove(pool);
+                    if (StateTable<object, EndpointDiscovery>.Unrefer(discovery)) _lingering.Add(discovery);
                 }
+                Unrefer_NeedsLock(pool.Endpoints);
             }
             Sweep_NeedsLock(gone);
         }
         Retire(gone);
+    }
+
+    /// <summary>Ends all searches for endpoints: the process stops.</summary>
+    public void StopDiscovery()
+    {
+        lock (_gate)
+        {
+            foreach (EndpointDiscovery discovery in _discoveries.All) discovery.Retire();
+        }
     }
 
     /// <summary>Releases what has come out of use meanwhile. Called now and then.</summary>
@@ -116,7 +136,8 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
         foreach (PoolModel pool in snapshot.Pools)
         {
             if (!_pools.MayRefer(pool.State)) return false;
-            foreach (EndpointModel endpoint in pool.Current.Endpoints)
+            if (pool.Source is { } source && !_discoveries.MayRefer(source.Discovery)) return false;
+            foreach (EndpointModel endpoint in pool.Endpoints)
             {
                 if (!_endpoints.MayRefer(endpoint.State) || !_upstreams.MayRefer(endpoint.Upstream)) return false;
             }
@@ -138,12 +159,56 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
             // Its endpoints may come and go while snapshots have it, so they are counted by pool and not by snapshot.
             if (pool.References++ != 0) continue;
             pool.State.Attach(pool);
-            foreach (EndpointModel endpoint in pool.Current.Endpoints)
-            {
-                _endpoints.Refer(endpoint.State);
-                _upstreams.Refer(endpoint.Upstream);
-            }
+            Refer_NeedsLock(pool.Endpoints);
+            if (pool.Source is { Discovery: var discovery }) Follow_NeedsLock(pool, discovery);
         }
+    }
+
+    private void Refer_NeedsLock(EndpointModel[] endpoints)
+    {
+        foreach (EndpointModel endpoint in endpoints)
+        {
+            _endpoints.Refer(endpoint.State);
+            _upstreams.Refer(endpoint.Upstream);
+        }
+    }
+
+    private void Unrefer_NeedsLock(EndpointModel[] endpoints)
+    {
+        foreach (EndpointModel endpoint in endpoints)
+        {
+            if (StateTable<EndpointKey, EndpointState>.Unrefer(endpoint.State)) _lingering.Add(endpoint.State);
+            if (StateTable<UpstreamKey, Upstream>.Unrefer(endpoint.Upstream)) _lingering.Add(endpoint.Upstream);
+        }
+    }
+
+    private void Follow_NeedsLock(PoolModel pool, EndpointDiscovery discovery)
+    {
+        discovery.Followers.Add(pool);
+        if (_discoveries.Refer(discovery))
+        {
+            discovery.Changed = Found;
+            discovery.Start();
+        }
+        // It found something else between the compile and now.
+        if (!ReferenceEquals(discovery.Found, pool.Found)) Replace_NeedsLock(pool, discovery.Found);
+    }
+
+    private void Found(EndpointDiscovery discovery)
+    {
+        lock (_gate)
+        {
+            foreach (PoolModel pool in discovery.Followers) Replace_NeedsLock(pool, discovery.Found);
+        }
+    }
+
+    private void Replace_NeedsLock(PoolModel pool, IReadOnlyList<DiscoveredEndpoint> found)
+    {
+        EndpointModel[] before = pool.Endpoints, now = pool.Source!.Make(found);
+        pool.Found = found;
+        Refer_NeedsLock(now);
+        pool.State.Replace(pool, now, "discovery");
+        _departing.Enqueue((before, time.GetTimestamp()));
     }
 
     private void GiveSlots_NeedsLock(GatewaySnapshot snapshot)
@@ -159,6 +224,11 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
 
     private void Sweep_NeedsLock(List<SharedState> gone)
     {
+        while (_departing.TryPeek(out (EndpointModel[] Endpoints, long Since) first) && time.GetElapsedTime(first.Since) >= DepartureGrace)
+        {
+            _departing.Dequeue();
+            Unrefer_NeedsLock(first.Endpoints);
+        }
         if (_lingering.Count == 0) return;
         _lingering.RemoveWhere(state =>
         {
@@ -172,6 +242,7 @@ internal sealed class StateRegistry(GatewayMetrics metrics, ILogger logger)
                 EndpointState it => _endpoints.TryRelease(it),
                 Upstream it => _upstreams.TryRelease(it),
                 CertificateState it => _certificates.TryRelease(it),
+                EndpointDiscovery it => _discoveries.TryRelease(it),
                 _ => false,
             };
             if (!released) return false;

@@ -10,6 +10,8 @@ internal sealed class StateTable<TKey, TState>(Func<TState, TKey> keyOf)
 {
     private readonly Dictionary<TKey, TState> _live = [];
 
+    public IEnumerable<TState> All => _live.Values;
+
     public int Count => _live.Count;
 
     public bool TryGet(TKey key, [NotNullWhen(true)] out TState? state) => _live.TryGetValue(key, out state);

@@ -22,6 +22,9 @@ internal sealed class UpstreamTls : IEquatable<UpstreamTls>
         _contents = contents;
     }
 
+    /// <summary>The same with a name to send and verify.</summary>
+    public UpstreamTls For(string serverName) => new(serverName, Verify, Authorities, Certificate, _contents);
+
     /// <summary>Sent as SNI and verified; null for the endpoint's host.</summary>
     public string? ServerName { get; }
     public bool Verify { get; }

@@ -31,6 +31,25 @@ internal static class AddressSyntax
         return host.Length == 0 ? "the host before the colon is missing" : Syntax.IsIpv6(host) && host[0] != '[' ? $"an IPv6 address stands in brackets: \"[{host}]:{port}\"" : Syntax.Host(host);
     }
 
+    /// <summary>A name to look up, with the port of the hosts it stands for, or that of a service without one.</summary>
+    public static string? Discoverable(string text)
+    {
+        bool service = text.StartsWith('_');
+        if (service && !text.Contains(':', StringComparison.Ordinal)) return Syntax.Host(text.EndsWith('.') ? text[..^1] : text);
+        if (service) return "the records of a service (a name that begins with \"_\") name the ports; remove the port";
+        if (!TrySplit(text, out string host, out int port) || port == 0) return $"\"{Reading.JsonTokens.Shorten(text)}\" is no name with a port, as in \"shop.internal:8080\", nor a service, as in \"_http._tcp.shop.internal\"";
+        if (Syntax.IsIpv4(host) || host.StartsWith('[') || Syntax.IsIpv6(host)) return "an IP address needs no discovery; list it under endpoints";
+        return host.Length == 0 ? "the name before the colon is missing" : Syntax.Host(host.EndsWith('.') ? host[..^1] : host);
+    }
+
+    /// <summary>A server of which there is an address.</summary>
+    public static string? Server(string text)
+    {
+        if (!TrySplit(text, out string host, out int port) || port == 0 || !(Syntax.IsIpv4(host) || (host.StartsWith('[') && Syntax.Host(host) is null)))
+            return $"\"{Reading.JsonTokens.Shorten(text)}\" is not an IP address with a port, as in \"10.0.0.53:53\" or \"[fd00::53]:53\"";
+        return null;
+    }
+
     /// <summary>What two texts for one socket have in common; null when the address is a free port, which no other has.</summary>
     public static string? SocketKey(string address)
     {

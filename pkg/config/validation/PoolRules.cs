@@ -12,6 +12,7 @@ internal static class PoolRules
             if (pool?.Endpoints is { } endpoints) Endpoints(endpoints, findings);
             if (pool?.Tls is { } tls) Tls(tls, pool.Protocol, findings);
             if (pool?.Breaker is { } breaker) AttemptRules.Breaker(breaker, findings);
+            if (pool?.Discovery is { } discovery) Discovery(discovery, findings);
             if (pool?.LoadBalancing is { } balancing) Balancing(balancing, pool.SlowStart, findings);
             if (pool is not null) HealthRules.Validate(pool, findings);
             findings.Path.Pop();
@@ -53,6 +54,21 @@ internal static class PoolRules
         }
         if (balancing.BoundedLoad is { } bound and not 0 and not (>= 1 and <= 100))
             findings.Error("boundedLoad", ConfigErrorCodes.OutOfRange, $"{bound.ToString(System.Globalization.CultureInfo.InvariantCulture)} is not from 1 to 100, nor 0 for no bound; an endpoint cannot be kept below its share");
+        findings.Path.Pop();
+    }
+
+    private static void Discovery(DiscoveryConfig discovery, Findings findings)
+    {
+        findings.Path.Push("discovery");
+        if (discovery.Dns is { } dns && AddressSyntax.Discoverable(dns) is { } wrong) findings.Error("dns", ConfigErrorCodes.InvalidValue, wrong);
+        if (discovery.Interval is { } interval && interval != "ttl")
+        {
+            if (!DurationText.TryParse(interval, out TimeSpan every))
+                findings.Error("interval", ConfigErrorCodes.InvalidValue, $"\"{Reading.JsonTokens.Shorten(interval)}\" is not \"ttl\" or a duration such as \"30s\"");
+            else if (every < TimeSpan.FromSeconds(1) || every > TimeSpan.FromHours(1))
+                findings.Error("interval", ConfigErrorCodes.OutOfRange, $"{interval} is not from 1s to 1h");
+        }
+        if (discovery.Resolver is { } resolver && AddressSyntax.Server(resolver) is { } bad) findings.Error("resolver", ConfigErrorCodes.InvalidValue, bad);
         findings.Path.Pop();
     }
 
