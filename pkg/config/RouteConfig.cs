@@ -24,6 +24,9 @@ public sealed record RouteConfig
     [Doc("Size of a request body in bytes, 0 for no limit, in place of the listener's limit.")]
     public ByteSize? BodyBytes { get; init; }
 
+    [Doc("Bounds how many requests run at once, for a route to a pool. Absent: no bound.")]
+    public OverloadConfig? Overload { get; init; }
+
     [Doc("How long things may take.")]
     public TimeoutsConfig Timeouts { get; init; } = TimeoutsConfig.Default;
 

@@ -1,4 +1,3 @@
-using Gateway.Config;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Policy;
@@ -9,21 +8,21 @@ namespace Gateway.DataPlane.Policy;
 /// </summary>
 internal static class BuiltInFeatures
 {
-    private delegate IRequestFilter? Feature(RouteConfig route, string path, ICollection<ConfigError> errors);
+    private delegate IRequestFilter? Feature(in FeatureSite site);
 
     private static readonly Feature[] InOrder =
     [
         Redirect.RedirectFeature.Compile,
         Respond.RespondFeature.Compile,
+        Overload.OverloadFeature.Compile,
     ];
 
-    /// <param name="path">The route's place in the document, for the errors.</param>
-    public static IRequestFilter[] Compile(RouteConfig route, string path, ICollection<ConfigError> errors)
+    public static IRequestFilter[] Compile(in FeatureSite site)
     {
         List<IRequestFilter>? filters = null;
         foreach (Feature feature in InOrder)
         {
-            if (feature(route, path, errors) is { } filter) (filters ??= []).Add(filter);
+            if (feature(site) is { } filter) (filters ??= []).Add(filter);
         }
         return filters?.ToArray() ?? [];
     }

@@ -52,7 +52,7 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         request.Listener = listener.In(snapshot);
         try
         {
-            if (Admit(context, out long bodyLimit) is { } route && !await IsAnsweredAsync(route, request)) await _forwarder.ForwardAsync(context, route, bodyLimit);
+            if (Admit(context, out long bodyLimit) is { } route && !await IsAnsweredAsync(route, context)) await _forwarder.ForwardAsync(context, route, bodyLimit);
             if (request.Category != ErrorCategory.None) await ErrorResponder.RespondAsync(request);
             else request.Status = context.Downstream.StatusCode;
         }
@@ -64,6 +64,7 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         {
             context.Deadline.End();
             Outcome.Record(context, services);
+            request.End();
             if (request.Snapshot is { } held) services.Snapshots.Release(held);
         }
     }
@@ -97,17 +98,21 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         return null;
     }
 
-    private static ValueTask<bool> IsAnsweredAsync(RouteModel route, RequestContext request) =>
-        route.Filters.Length == 0 ? new(false) : RunFiltersAsync(route.Filters, request);
+    private static ValueTask<bool> IsAnsweredAsync(RouteModel route, Exchange exchange) =>
+        route.Filters.Length == 0 ? new(false) : RunFiltersAsync(route.Filters, exchange);
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
-    private static async ValueTask<bool> RunFiltersAsync(IRequestFilter[] filters, RequestContext request)
+    private static async ValueTask<bool> RunFiltersAsync(IRequestFilter[] filters, Exchange exchange)
     {
+        bool answered = false;
         foreach (IRequestFilter filter in filters)
         {
-            if (await filter.OnRequestAsync(request)) return true;
+            answered = await filter.OnRequestAsync(exchange.Context);
+            if (answered) break;
         }
-        return false;
+        // One that had to wait may have gone on elsewhere; the connection is its loop's.
+        if (exchange.Downstream.Loop is { } loop && EventLoop.Current != loop) await loop.Switch();
+        return answered;
     }
 
     // "OPTIONS *" asks about the server itself, not about anything behind it (RFC 9110 section 9.3.7).

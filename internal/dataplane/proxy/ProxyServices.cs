@@ -14,4 +14,7 @@ internal sealed class ProxyServices(SnapshotStore snapshots, GatewayMetrics metr
     public TimeProvider Time { get; } = time;
     public ILogger Log { get; } = loggers.CreateLogger("Gateway.Proxy");
     public RequestIdSource RequestIds { get; } = new();
+
+    public MetricFamily OverloadRejections { get; } = metrics.Counter(
+        "overload_rejections_total", "Requests that were turned away because their route, or the whole process, had more than it can do.", "route");
 }

@@ -60,6 +60,24 @@ internal sealed class RequestContext
     /// <summary>When to come again, where it is the gateway that says no; zero when it does not know.</summary>
     public TimeSpan RetryAfter { get; set; }
 
+    /// <summary>When its route's limit let it in; 0 when there was none to pass.</summary>
+    public long AdmittedAt { get; set; }
+
+    // One list for all requests of the connection; most need none.
+    private List<IRequestEnd>? _ends;
+
+    /// <summary>Has <paramref name="end"/> told when the request has ended.</summary>
+    public void AtEnd(IRequestEnd end) => (_ends ??= []).Add(end);
+
+    /// <summary>To be called once, by the application, when the request has ended.</summary>
+    public void End()
+    {
+        if (_ends is not { Count: > 0 } ends) return;
+        // The last that was taken is given back first.
+        for (int i = ends.Count - 1; i >= 0; i--) ends[i].OnEnd(this);
+        ends.Clear();
+    }
+
     /// <summary>Ends the request with an error that the application then answers. The first error stays.</summary>
     public void Fail(ErrorCategory category, string? detail = null, int status = 0)
     {
@@ -92,7 +110,7 @@ internal sealed class RequestContext
         Endpoint = null;
         SnapshotVersion = "";
         RequestId = "";
-        StartedAt = UpstreamStartedAt = UpstreamHeadersAt = EndedAt = 0;
+        AdmittedAt = StartedAt = UpstreamStartedAt = UpstreamHeadersAt = EndedAt = 0;
         Status = 0;
         ForgetFailure();
         Breaker = null;

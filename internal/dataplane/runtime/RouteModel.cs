@@ -1,3 +1,4 @@
+using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
 
 namespace Gateway.DataPlane.Runtime;
@@ -26,6 +27,9 @@ internal sealed class RouteModel
     /// <summary>Null when a filter answers every request of the route.</summary>
     public AttemptPlan? Attempts { get; init; }
 
+    /// <summary>How important its requests are when not all can be served.</summary>
+    public PriorityRule Priority { get; init; } = PriorityRule.Default;
+
     public required RouteState State { get; init; }
 
     /// <summary>What the route's attempts share; of a route with a pool. Made by its first request.</summary>
@@ -37,6 +41,8 @@ internal sealed class RouteState(string name, RouteMetrics metrics) : SharedStat
 {
     private RouteAttempts? _attempts;
     private AttemptCounts? _counts;
+    private ConcurrencyLimiter? _limiter;
+    private GradientLimit? _gradient;
 
     public string Name { get; } = name;
     public RouteMetrics Metrics { get; } = metrics;
@@ -61,4 +67,18 @@ internal sealed class RouteState(string name, RouteMetrics metrics) : SharedStat
             if (Interlocked.CompareExchange(ref _attempts, made, there) == there) return made;
         }
     }
+
+    /// <summary>Who runs and who waits; made by the first who asks for it.</summary>
+    public ConcurrencyLimiter Limiter(TimeProvider time) =>
+        Volatile.Read(ref _limiter) ?? Interlocked.CompareExchange(ref _limiter, new ConcurrencyLimiter(time), null) ?? _limiter;
+
+    /// <summary>Null while nobody has asked for it.</summary>
+    public ConcurrencyLimiter? KnownLimiter => Volatile.Read(ref _limiter);
+
+    /// <summary>What the latencies of its requests say about how many may run; made by the first who asks for it.</summary>
+    public GradientLimit Gradient(TimeProvider time) =>
+        Volatile.Read(ref _gradient) ?? Interlocked.CompareExchange(ref _gradient, new GradientLimit(time.TimestampFrequency), null) ?? _gradient;
+
+    // A route that is gone and comes back while requests still run must not forget them.
+    internal override bool InUse => KnownLimiter is { InFlight: > 0 };
 }

@@ -1,11 +1,12 @@
 using Gateway.Config;
 using Gateway.DataPlane.Policy;
+using Gateway.DataPlane.Policy.Overload;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Server;
 
 /// <summary>Routes with their pools and filters.</summary>
-internal sealed class RouteCompiler(StateRegistry registry)
+internal sealed class RouteCompiler(StateRegistry registry, TimeProvider time)
 {
     public RouteModel[] Compile(IReadOnlyList<RouteConfig> routes, PoolModel[] pools, List<ConfigError> errors)
     {
@@ -22,17 +23,20 @@ internal sealed class RouteCompiler(StateRegistry registry)
             PoolModel? pool = null;
             if (route.Pool is not null && !byName.TryGetValue(route.Pool, out pool))
                 errors.Add(new ConfigError($"routes[{i}].pool", ConfigErrorCodes.UnknownReference, $"there is no pool '{route.Pool}'; add it under pools, or name one that is there"));
+            RouteState state = registry.FindRoute(route.Name) ?? new RouteState(route.Name, registry.Metrics.Route(route.Name));
+            PriorityRule priority = OverloadFeature.PriorityOf(route);
             models[i] = new RouteModel
             {
                 Name = route.Name,
                 Pool = pool,
-                Filters = BuiltInFeatures.Compile(route, $"routes[{i}]", errors),
+                Filters = BuiltInFeatures.Compile(new FeatureSite(route, state, priority, time, $"routes[{i}]", errors)),
                 MaxBodyBytes = route.BodyBytes?.Bytes,
                 RequestTimeout = OrInfinite(route.Timeouts.Request),
                 AttemptTimeout = OrInfinite(route.Timeouts.Attempt),
                 IdleTimeout = OrInfinite(route.Timeouts.Idle),
                 Attempts = pool is null ? null : plans.Compile(route),
-                State = registry.FindRoute(route.Name) ?? new RouteState(route.Name, registry.Metrics.Route(route.Name)),
+                Priority = priority,
+                State = state,
             };
         }
         return models;

@@ -41,6 +41,15 @@ internal static class ServerMetrics
         {
             foreach (PoolModel pool in store.Current?.Pools ?? []) Add(readings, pool);
         });
+        metrics.ObserveGauge("overload_requests", "Requests of routes with a bound, by whether they run or wait.", ["route", "state"], 1, readings =>
+        {
+            foreach (RouteModel route in store.Current?.Routes ?? [])
+            {
+                if (route.State.KnownLimiter is not { } limiter) continue;
+                readings.Add(limiter.InFlight, route.Name, "running");
+                readings.Add(limiter.Waiting, route.Name, "waiting");
+            }
+        });
         metrics.ObserveGauge("endpoint_healthy", "Whether nothing is known against an endpoint: 1 or 0.", ["pool", "endpoint"], readings =>
         {
             foreach (PoolModel pool in store.Current?.Pools ?? [])

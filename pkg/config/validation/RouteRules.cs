@@ -17,6 +17,7 @@ internal static class RouteRules
             Action(route, references, findings);
             Timeouts(route.Timeouts, findings);
             AttemptRules.Validate(route, findings);
+            if (route.Overload is { } overload) Overload(overload, route, findings);
             ExpectRules.Validate(route.Expect, findings);
             findings.Path.Pop();
         }
@@ -72,6 +73,17 @@ internal static class RouteRules
             findings.Error("body", ConfigErrorCodes.Conflict, $"a response with status {respond.Status} has no body; remove it, or choose another status");
         if (respond.ContentType.Length == 0 || Syntax.HasControl(respond.ContentType) || !System.Text.Ascii.IsValid(respond.ContentType))
             findings.Error("contentType", ConfigErrorCodes.InvalidValue, "a content type is not empty and holds only printable ASCII, as in \"text/html; charset=utf-8\"");
+        findings.Path.Pop();
+    }
+
+    private static void Overload(OverloadConfig overload, RouteConfig route, Findings findings)
+    {
+        if (route.Pool is null) findings.Error("overload", ConfigErrorCodes.Conflict, "it bounds what is forwarded, and the route forwards nothing; remove it, or set pool");
+        if (overload.Priority?.Header is not { } header || Syntax.Token(header, "a header field's name") is not { } wrong) return;
+        findings.Path.Push("overload");
+        findings.Path.Push("priority");
+        findings.Error("header", ConfigErrorCodes.InvalidValue, wrong);
+        findings.Path.Pop();
         findings.Path.Pop();
     }
 

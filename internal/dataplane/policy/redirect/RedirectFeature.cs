@@ -6,8 +6,9 @@ namespace Gateway.DataPlane.Policy.Redirect;
 /// <summary>A redirect to another scheme, host, port or path.</summary>
 internal static class RedirectFeature
 {
-    public static IRequestFilter? Compile(RouteConfig route, string path, ICollection<ConfigError> errors)
+    public static IRequestFilter? Compile(in FeatureSite site)
     {
+        (RouteConfig route, string path, ICollection<ConfigError> errors) = (site.Route, site.Path, site.Errors);
         if (route.Redirect is not { } redirect) return null;
         int before = errors.Count;
         path += ".redirect";

@@ -6,8 +6,9 @@ namespace Gateway.DataPlane.Policy.Respond;
 /// <summary>A fixed response.</summary>
 internal static class RespondFeature
 {
-    public static IRequestFilter? Compile(RouteConfig route, string path, ICollection<ConfigError> errors)
+    public static IRequestFilter? Compile(in FeatureSite site)
     {
+        (RouteConfig route, string path, ICollection<ConfigError> errors) = (site.Route, site.Path, site.Errors);
         if (route.Respond is not { } respond) return null;
         int before = errors.Count;
         if (respond.Status is < 200 or > 599)

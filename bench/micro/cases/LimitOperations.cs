@@ -1,0 +1,21 @@
+using Gateway.Core.Limits;
+
+namespace Gateway.Bench.Micro.Cases;
+
+/// <summary>What admission costs a request that finds a slot.</summary>
+public static class LimitOperations
+{
+    public static readonly TimeSpan QueueTimeout = TimeSpan.FromMilliseconds(200);
+
+    public static IEnumerable<(string Name, int Times, Action Run)> All()
+    {
+        var limiter = new ConcurrencyLimiter(TimeProvider.System);
+        yield return ("Limiter.EnterAndLeave", 10_000, () =>
+        {
+            if (limiter.TryEnter(512)) limiter.Leave(512, QueueTimeout);
+        });
+        var gradient = new GradientLimit(1000);
+        long now = 0;
+        yield return ("Limiter.Gradient", 10_000, () => gradient.Record(++now, 10, 8, 512));
+    }
+}
