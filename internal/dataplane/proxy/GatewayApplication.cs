@@ -43,6 +43,8 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
 
     public async Task ProcessRequestAsync(Exchange context)
     {
+        // Kestrel starts the streams of HTTP/2 on the thread pool; all that is kept for the next request lies on the connection's loop.
+        if (context.Downstream.Loop is { } loop && EventLoop.Current != loop) await loop.Switch();
         RequestContext request = context.Context;
         request.StartedAt = services.Time.GetTimestamp();
         GatewaySnapshot snapshot = services.Snapshots.Acquire();

@@ -107,7 +107,7 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         set => _local = value;
     }
 
-    public MemoryPool<byte> MemoryPool => MemoryPool<byte>.Shared;
+    public MemoryPool<byte> MemoryPool => Loop.Blocks;
 
     /// <summary>
     /// Resets the connection: the peer sees RST, never a clean end; but a peer that ended its own direction, and to whom nothing more is to

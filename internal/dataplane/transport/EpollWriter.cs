@@ -13,6 +13,9 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
 {
     private const int SmallestBuffer = 4096;
 
+    // Beyond this a flush is not put off: the peer may be slow, and whoever writes is to feel it.
+    private const int MostDeferred = 64 * 1024;
+
     private readonly Lock _gate = new();
     private ManualResetValueTaskSourceCore<FlushResult> _completion;
     private byte[]? _buffer;
@@ -23,6 +26,7 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
     private bool _waiting;
     private bool _broken;
     private bool _canceled;
+    private bool _deferred;
     private CancellationTokenRegistration _cancellation;
 
     public override bool CanGetUnflushedBytes => true;
@@ -69,6 +73,17 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
                 _canceled = false;
                 return new(new FlushResult(isCanceled: true, isCompleted: _broken));
             }
+            // HTTP/2 answers many streams at once, each with a flush of its own from the thread pool: one call to the kernel, on the
+            // loop's next turn, takes them all.
+            if (EventLoop.Current != connection.Loop && !_broken && _end - _start <= MostDeferred)
+            {
+                if (!_deferred && _end > _start)
+                {
+                    _deferred = true;
+                    connection.Loop.Post(static writer => ((EpollWriter)writer!).FlushDeferred(), this);
+                }
+                return new(new FlushResult(isCanceled: false, isCompleted: false));
+            }
             if (Push_NeedsGate()) return new(new FlushResult(isCanceled: false, isCompleted: _broken));
             _completion.Reset();
             _waiting = true;
@@ -86,6 +101,17 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
             if (ended) registration.Dispose();
         }
         return new ValueTask<FlushResult>(this, _completion.Version);
+    }
+
+    private void FlushDeferred()
+    {
+        lock (_gate)
+        {
+            _deferred = false;
+            // What the kernel does not take now, it takes when epoll says so.
+            if (!Push_NeedsGate() || !_waiting) return;
+        }
+        EndWait(canceled: false, null);
     }
 
     public override void CancelPendingFlush()

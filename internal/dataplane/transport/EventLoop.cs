@@ -61,6 +61,9 @@ internal sealed unsafe partial class EventLoop
     /// <summary>Its place among the loops of its transport.</summary>
     public int Index { get; }
 
+    /// <summary>Memory for what Kestrel builds upon the loop's connections.</summary>
+    public BlockPool Blocks { get; } = new();
+
     /// <summary>The loop's clock: <see cref="Environment.TickCount64"/> as of the last wait.</summary>
     public long NowMilliseconds { get; private set; }
 
