@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 
@@ -19,7 +20,7 @@ internal enum CopyOutcome : byte
 internal static class ResponseBodyCopier
 {
     private const int SmallRead = 4096;
-    private const int FlushAt = 64 * 1024;
+    private const int FlushAt = 128 * 1024 - 4096;
     // As much as goes out in one flush.
     private const int LargeRead = FlushAt;
 
@@ -37,6 +38,42 @@ internal static class ResponseBodyCopier
         writer.Advance(body.Length);
         exchange.Context.ResponseBytes += body.Length;
         return await FlushAsync(writer, exchange.Deadline);
+    }
+
+    /// <summary>
+    /// A body without framing from a connection of this loop: received straight into the client's buffer, as much as goes out in one
+    /// flush, without asking first whether there is something.
+    /// </summary>
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
+    public static async ValueTask<CopyOutcome> CopyPlainAsync(Http1Response source, Exchange exchange)
+    {
+        PipeWriter writer = exchange.Downstream.ResponseBody;
+        RequestDeadline deadline = exchange.Deadline;
+        await exchange.Downstream.StartResponseAsync();
+        int pending = 0;
+        while (!source.BodyEnded)
+        {
+            // A flush of HTTP/2 ends on the thread pool.
+            if (EventLoop.Current != source.Loop) await source.Loop.Switch();
+            // One byte more than is due: see TryReadPlain.
+            int size = (int)Math.Min(Math.Max(FlushAt - pending, SmallRead), source.Left + 1);
+            if (source.TryReadPlain(writer.GetSpan(size), out int read))
+            {
+                writer.Advance(read);
+                exchange.Context.ResponseBytes += read;
+                pending += read;
+                if (pending < FlushAt) continue;
+            }
+            else writer.Advance(0);
+            // Also when nothing is pending: the head may be, and the buffer goes back before a wait.
+            if (!await FlushAsync(writer, deadline)) return CopyOutcome.ClientGone;
+            pending = 0;
+            if (source.BodyEnded) break;
+            if (EventLoop.Current != source.Loop) await source.Loop.Switch();
+            deadline.Moved();
+            _ = await source.WaitAsync();
+        }
+        return pending == 0 || await FlushAsync(writer, deadline) ? CopyOutcome.Complete : CopyOutcome.ClientGone;
     }
 
     /// <param name="chunked">Write the chunk framing too: the application, not the server, has chosen it.</param>

@@ -255,7 +255,7 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
                 if (!await ResponseBodyCopier.WriteWholeAsync(whole, exchange)) request.Fail(ErrorCategory.ClientClosed);
                 return;
             }
-            if (!response.BodyEnded && await ResponseBodyCopier.CopyAsync(response, exchange, chunked) == CopyOutcome.ClientGone)
+            if (!response.BodyEnded && await CopyBodyAsync(response, exchange, chunked) == CopyOutcome.ClientGone)
             {
                 request.Fail(ErrorCategory.ClientClosed);
                 return;
@@ -272,6 +272,10 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
             Fail(exchange, body, ParseStatus.NeedMore);
         }
     }
+
+    private static ValueTask<CopyOutcome> CopyBodyAsync(Http1Response response, Exchange exchange, bool chunked) => response.IsPlain && !chunked
+        ? ResponseBodyCopier.CopyPlainAsync(response, exchange)
+        : ResponseBodyCopier.CopyAsync(response, exchange, chunked);
 
     private async ValueTask TunnelAsync(Exchange exchange, RouteModel route, Http1Response response, LoopConnection connection)
     {

@@ -35,6 +35,7 @@ internal sealed class Http1Response : Stream
     private int _interim;
     private bool _unseen;
     private bool _bodyEnded;
+    private bool _tooMuch;
 
     public ref readonly Core.Http1.ResponseHead Head => ref _head;
 
@@ -53,7 +54,7 @@ internal sealed class Http1Response : Stream
     public bool AnyBytes { get; private set; }
 
     /// <summary>The whole response has been read, and the connection may carry another request.</summary>
-    public bool IsReusable => _bodyEnded && _start == _end && _head.IsPersistent && _framing.Kind is not (BodyKind.UntilClose or BodyKind.Tunnel);
+    public bool IsReusable => _bodyEnded && !_tooMuch && _start == _end && _head.IsPersistent && _framing.Kind is not (BodyKind.UntilClose or BodyKind.Tunnel);
 
     /// <summary>The trailer section as it came; empty when there is none.</summary>
     public List<(string Name, string Value)> Trailers { get; } = [];
@@ -68,6 +69,7 @@ internal sealed class Http1Response : Stream
         _interim = 0;
         _unseen = false;
         _bodyEnded = false;
+        _tooMuch = false;
         AnyBytes = false;
         Trailers.Clear();
     }
@@ -144,6 +146,42 @@ internal sealed class Http1Response : Stream
     /// <summary>Passes over the body, when all of it is here. False: reading on would be needed to know where the next response begins.</summary>
     public bool TryDiscard() => _bodyEnded || TryTakeWhole(out _);
 
+    /// <summary>The body's bytes are the connection's, without framing of their own in between.</summary>
+    public bool IsPlain => _framing.Kind is BodyKind.Length or BodyKind.UntilClose;
+
+    /// <summary>Body bytes that can be had at once, into memory that is not empty; 0 at the end. False: <see cref="WaitAsync"/> first. Of a plain body.</summary>
+    /// <exception cref="HttpIOException">The connection ended before the body did.</exception>
+    public bool TryReadPlain(Span<byte> buffer, out int read)
+    {
+        read = 0;
+        if (_bodyEnded) return true;
+        if (_start < _end)
+        {
+            read = TakeBuffered(buffer);
+            return true;
+        }
+        // One byte more than is due, where there is room: what comes short of it has emptied the kernel's buffer, so that nobody needs to
+        // look again, and what does not is a response that goes on after its end.
+        if (_left >= 0 && buffer.Length > _left) buffer = buffer[..(int)Math.Min(buffer.Length, _left + 1)];
+        int n = _connection.TryReceive(buffer);
+        if (n == LoopSocket.Again) return false;
+        if (_left >= 0 && n > _left)
+        {
+            _tooMuch = true;
+            n = (int)_left;
+        }
+        read = Received(n, onlyWait: false);
+        return true;
+    }
+
+    /// <summary>The loop of the connection: reads happen on its thread.</summary>
+    public EventLoop Loop => _connection.Loop;
+
+    public ValueTask<int> WaitAsync() => _connection.WaitAsync();
+
+    /// <summary>Bytes of a plain body that are still to be read; <see cref="long.MaxValue"/> when only its end will tell.</summary>
+    public long Left => _left < 0 ? long.MaxValue : _left;
+
     /// <summary>Body bytes; 0 at the end of the body. An empty buffer only waits until there is something to read.</summary>
     /// <exception cref="HttpIOException">The connection ended before the body did, or the framing is malformed.</exception>
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -162,17 +200,19 @@ internal sealed class Http1Response : Stream
 
     private ValueTask<int> ReadPlainAsync(Memory<byte> buffer)
     {
-        if (_start < _end)
-        {
-            int n = (int)Math.Min(buffer.Length, _left < 0 ? _end - _start : Math.Min(_left, _end - _start));
-            _buffer.AsSpan(_start, n).CopyTo(buffer.Span);
-            _start += n;
-            Consume(n);
-            return new(n);
-        }
+        if (_start < _end) return new(TakeBuffered(buffer.Span));
         if (_left >= 0 && buffer.Length > _left) buffer = buffer[..(int)_left];
         ValueTask<int> receive = _connection.ReceiveAsync(buffer);
         return receive.IsCompletedSuccessfully ? new(Received(receive.GetAwaiter().GetResult(), buffer.IsEmpty)) : AwaitReceiveAsync(receive, buffer.IsEmpty);
+    }
+
+    private int TakeBuffered(Span<byte> buffer)
+    {
+        int n = (int)Math.Min(buffer.Length, _left < 0 ? _end - _start : Math.Min(_left, _end - _start));
+        _buffer.AsSpan(_start, n).CopyTo(buffer);
+        _start += n;
+        Consume(n);
+        return n;
     }
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
