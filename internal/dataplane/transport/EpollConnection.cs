@@ -126,6 +126,9 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
     {
         OnLoop(static connection => connection.CloseGently());
         await _released.Task;
+        // Who was refused, or went away in the middle of something, leaves bytes behind; nobody uses them any more.
+        _reader.Complete();
+        _writer.Reclaim();
         _closed.Dispose();
     }
 

@@ -162,6 +162,17 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
         EndWait(canceled: false, null);
     }
 
+    /// <summary>After the end: also memory that was lent and never came back is nobody's any more.</summary>
+    public void Reclaim()
+    {
+        lock (_gate)
+        {
+            _lent = false;
+            _end = _start;
+            ReturnBuffer_NeedsGate();
+        }
+    }
+
     private void EndWait(bool canceled, Exception? fault)
     {
         CancellationTokenRegistration registration;

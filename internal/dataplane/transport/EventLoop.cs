@@ -107,6 +107,7 @@ internal sealed unsafe partial class EventLoop
         if (slot >= _sockets.Length) Array.Resize(ref _sockets, _sockets.Length * 2);
         var socket = new LoopSocket(this, fd, slot, ++_generation, sink);
         _sockets[slot] = socket;
+        LeakTracker.Running?.Taken(socket);
         try
         {
             Register(socket, events);
@@ -140,6 +141,7 @@ internal sealed unsafe partial class EventLoop
     public void Close(LoopSocket socket)
     {
         if (socket.Fd < 0) return;
+        LeakTracker.Running?.GivenBack(socket);
         _ = Libc.Close(socket.Fd);
         socket.Fd = -1;
         _sockets[socket.Slot] = null;

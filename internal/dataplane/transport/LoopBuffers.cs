@@ -22,6 +22,13 @@ internal static class LoopBuffers
     /// <summary>At least <paramref name="size"/> bytes with unknown content.</summary>
     public static byte[] Rent(int size)
     {
+        byte[] buffer = Take(size);
+        LeakTracker.Running?.Taken(buffer);
+        return buffer;
+    }
+
+    private static byte[] Take(int size)
+    {
         if (_ofThread is not { } stacks || size > 1 << LargestBits) return ArrayPool<byte>.Shared.Rent(size);
         int index = Index(size);
         ref Stack stack = ref stacks.BySize[index];
@@ -33,6 +40,7 @@ internal static class LoopBuffers
 
     public static void Return(byte[] buffer)
     {
+        LeakTracker.Running?.GivenBack(buffer);
         if (_ofThread is { } stacks && buffer.Length is >= 1 << SmallestBits and <= 1 << LargestBits)
         {
             ref Stack stack = ref stacks.BySize[Index(buffer.Length)];

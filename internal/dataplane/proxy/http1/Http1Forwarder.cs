@@ -172,6 +172,20 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
         exchange.Kept.Ended = true;
     }
 
+    // What is wrong on the client's side the body's reader meets again, and says whose fault it is.
+    private static bool TryRead(PipeReader body, out ReadResult read)
+    {
+        try
+        {
+            return body.TryRead(out read);
+        }
+        catch (Exception gone) when (gone is IOException or OperationCanceledException)
+        {
+            read = default;
+            return false;
+        }
+    }
+
     private static bool TakeWhole(Exchange exchange, KestrelDownstream client, ref Http1HeadSink head)
     {
         if (client.RequestHeaders.ContentLength is not { } length || length > SmallBody) return false;
@@ -181,7 +195,7 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
             return true;
         }
         // The beginning of one that was taken in part is not in the pipe any more.
-        if (exchange.Kept.Length != 0 || !client.RequestBody.TryRead(out ReadResult read)) return false;
+        if (exchange.Kept.Length != 0 || !TryRead(client.RequestBody, out ReadResult read)) return false;
         bool whole = read.Buffer.Length == length;
         if (whole)
         {
