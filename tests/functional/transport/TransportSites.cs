@@ -34,7 +34,7 @@ public sealed class TransportSites : IAsyncLifetime
     {
         Origin = RawOrigin.Start(ServeAsync);
         string config = Doc.Of(
-            Doc.Route("all", more: "\"bodyBytes\": 0"), Doc.Pool("main", Origin.Address), more: Doc.NoAccessLog,
+            Doc.Route("all", more: "\"bodyBytes\": 0, \"retry\": { \"attempts\": 1 }"), Doc.Pool("main", Origin.Address), more: Doc.NoAccessLog,
             listeners: """{ "name": "web", "address": "127.0.0.1:0", "limits": { "connections": 0, "headerTimeout": "60s" } }""");
         foreach (string transport in Transports.Select(static row => row.Data))
             _gateways[transport] = await GatewayProcess.StartAsync(config, new GatewayProcessOptions { Arguments = ["--transport", transport] });
