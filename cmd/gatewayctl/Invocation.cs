@@ -38,6 +38,22 @@ internal static class Invocation
             }
         });
 
+    /// <summary>Runs <paramref name="body"/>, which asks no gateway; its result is the exit code.</summary>
+    public static void SetLocalBody(this Command command, Func<ParseResult, Output, int> body) =>
+        command.SetAction(parsed =>
+        {
+            var output = new Output(parsed.GetValue(ConnectionOptions.Json));
+            try
+            {
+                return body(parsed, output);
+            }
+            catch (UserException e)
+            {
+                output.Error(e.Message);
+                return ExitCode.Refused;
+            }
+        });
+
     private static async Task<int> GuardAsync(Session session, Output output, Func<Task> body)
     {
         try

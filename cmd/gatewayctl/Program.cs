@@ -7,6 +7,7 @@ var root = new RootCommand("Changes and shows a running gateway over its admin A
     ValidateCommand.Create(),
     DiffCommand.Create(),
     ExplainCommand.Create(),
+    BundleCommand.Create(),
     SnapshotCommand.Create(),
     ConfigCommand.Create(),
     HistoryCommand.Create(),

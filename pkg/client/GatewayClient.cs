@@ -47,6 +47,10 @@ public sealed class GatewayClient : IDisposable
         ReadOnlyMemory<byte> document, DocumentFormat format = DocumentFormat.Json, CancellationToken cancellationToken = default) =>
         SendAsync(WithDocument("/admin/validate", document, format), ClientJson.Default.ValidateResult, cancellationToken);
 
+    /// <summary>Brings a signed bundle. Errors: 400 with the reason as the first error's code, 413 when it is larger than 10 MiB.</summary>
+    public Task<ApplyResult> PushBundleAsync(ReadOnlyMemory<byte> bundle, CancellationToken cancellationToken = default) =>
+        SendAsync(WithDocument("/admin/bundle", bundle, DocumentFormat.Json), ClientJson.Default.ApplyResult, cancellationToken);
+
     /// <summary>Goes back to an applied version: the one before the live one when <paramref name="version"/> is null. Errors: 404 for a version that is not kept.</summary>
     public Task<RollbackResult> RollbackAsync(string? version = null, CancellationToken cancellationToken = default)
     {

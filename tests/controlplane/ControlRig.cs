@@ -2,8 +2,10 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using Gateway.Bundle;
 using Gateway.ControlPlane.Admin;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Bundles;
 using Gateway.ControlPlane.Provider;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Server;
@@ -20,7 +22,7 @@ internal sealed class ControlRig : IAsyncDisposable
     private readonly SideListener _side;
     private AdminServer? _server;
 
-    public ControlRig(TempFolder folder, string configName = "gateway.json")
+    public ControlRig(TempFolder folder, string configName = "gateway.json", BundleVerifier? verifier = null, bool signedOnly = false)
     {
         Folder = folder;
         ConfigFile = folder[configName];
@@ -28,11 +30,12 @@ internal sealed class ControlRig : IAsyncDisposable
         Audit = new AuditLog(folder["data"]);
         Host = new DataPlaneHost(new DataPlaneOptions(folder.Root, NullLoggerFactory.Instance, TimeProvider.System));
         _side = new SideListener(async address => await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => Api!.HandleSideAsync(c), NullLoggerFactory.Instance));
-        Queue = new ApplyQueue(Host, Store, Audit, new DocumentReader(folder.Root), _side, TimeProvider.System, NullLoggerFactory.Instance);
+        Queue = new ApplyQueue(Host, Store, Audit, new DocumentReader(folder.Root), _side, TimeProvider.System, NullLoggerFactory.Instance) { SignedOnly = signedOnly };
         File = new FileProvider(ConfigFile, Queue, TimeProvider.System, NullLoggerFactory.Instance);
         Readiness = new Readiness(Host, Queue, File);
         Token = AdminToken.LoadOrCreate(folder["data/admin.token"]);
-        Api = new AdminApi(Host, Queue, Store, Audit, Readiness, Token, TimeProvider.System, NullLoggerFactory.Instance);
+        Bundles = new BundleIntake(Queue, verifier ?? new BundleVerifier([], 1), Audit, TimeProvider.System, NullLoggerFactory.Instance);
+        Api = new AdminApi(Host, Queue, Store, Audit, Readiness, Token, Bundles, TimeProvider.System, NullLoggerFactory.Instance);
     }
 
     public TempFolder Folder { get; }
@@ -44,6 +47,7 @@ internal sealed class ControlRig : IAsyncDisposable
     public FileProvider File { get; }
     public Readiness Readiness { get; }
     public AdminToken Token { get; }
+    public BundleIntake Bundles { get; }
     public AdminApi Api { get; }
 
     /// <summary>A document whose one route answers with the text.</summary>

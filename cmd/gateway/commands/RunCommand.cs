@@ -15,6 +15,9 @@ internal static class RunCommand
     private static readonly Option<string?> ClientCa = new("--admin-client-ca") { HelpName = "FILE", Description = "PEM file with the authorities of client certificates, which are then required in addition to the token." };
     private static readonly Option<string> DataDir = new("--data-dir") { HelpName = "DIR", DefaultValueFactory = static _ => "./data", Description = "Applied configurations, history, audit log and token." };
     private static readonly Option<bool> LastGood = new("--last-good") { Description = "When FILE is broken at start, serve the last good configuration in DATA instead, and watch FILE for a mend." };
+    private static readonly Option<string[]> PublicKey = new("--public-key") { HelpName = "FILE", Description = "PEM file with an Ed25519 key that may sign bundles; may come again. With one, configurations that came in no signed bundle are refused." };
+    private static readonly Option<int> Threshold = new("--threshold") { HelpName = "N", DefaultValueFactory = static _ => 1, Description = "How many of the keys must sign a bundle." };
+    private static readonly Option<bool> AllowUnsigned = new("--allow-unsigned") { Description = "Take unsigned configurations too, over the admin API and from FILE, although there are keys." };
     private static readonly Option<string> Transport = new Option<string>("--transport") { DefaultValueFactory = static _ => "auto", Description = "What carries connections: event loops on epoll, or .NET's sockets. auto takes epoll on Linux." }
         .AcceptOnlyFromAmong("auto", "epoll", "sockets");
     private static readonly Option<string?> Zone = new("--zone") { HelpName = "NAME", DefaultValueFactory = static _ => Environment.GetEnvironmentVariable("GATEWAY_ZONE") is { Length: > 0 } zone ? zone : null, Description = "Where this gateway runs: endpoints with the same zone are preferred. Default: the environment variable GATEWAY_ZONE." };
@@ -23,7 +26,7 @@ internal static class RunCommand
 
     public static System.CommandLine.Command Create()
     {
-        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, Transport, Zone, Level };
+        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, PublicKey, Threshold, AllowUnsigned, Transport, Zone, Level };
         command.SetAction(static parsed => GatewayProcess.RunAsync(Read(parsed)));
         return command;
     }
@@ -33,6 +36,11 @@ internal static class RunCommand
         string admin = parsed.GetValue(Admin)!;
         return new RunOptions(
             parsed.GetValue(Config)!, admin == "off" ? null : admin, parsed.GetValue(TokenFile), parsed.GetValue(TlsCert), parsed.GetValue(TlsKey),
-            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), parsed.GetValue(Zone), StderrLog.ParseLevel(parsed.GetValue(Level)!));
+            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), parsed.GetValue(Zone), StderrLog.ParseLevel(parsed.GetValue(Level)!))
+        {
+            PublicKeys = parsed.GetValue(PublicKey) ?? [],
+            Threshold = parsed.GetValue(Threshold),
+            AllowUnsigned = parsed.GetValue(AllowUnsigned),
+        };
     }
 }

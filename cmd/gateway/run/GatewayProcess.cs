@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using Gateway.Bundle;
 using Gateway.Config;
 using Gateway.ControlPlane.Admin;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Bundles;
 using Gateway.ControlPlane.Provider;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Server;
@@ -55,12 +57,14 @@ internal sealed partial class GatewayProcess
         AdminApi? api = null;
         await using SideListener side = new(async address =>
             await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => api!.HandleSideAsync(c), _loggers));
-        await using ApplyQueue queue = new(host, store, audit, new DocumentReader(baseFolder), side, _time, _loggers);
+        BundleVerifier verifier = BundleKeyFiles.Read(_options.PublicKeys, _options.Threshold);
+        await using ApplyQueue queue = new(host, store, audit, new DocumentReader(baseFolder), side, _time, _loggers) { SignedOnly = verifier.KeyIds.Count != 0 && !_options.AllowUnsigned };
+        BundleIntake bundles = new(queue, verifier, audit, _time, _loggers);
         await using FileProvider file = new(configFile, queue, _time, _loggers);
         ListenerLines lines = new(host);
         queue.Published += lines.WriteNew;
         Readiness readiness = new(host, queue, file);
-        api = new AdminApi(host, queue, store, audit, readiness, token, _time, _loggers);
+        api = new AdminApi(host, queue, store, audit, readiness, token, bundles, _time, _loggers);
 
         using StopSignals signals = new(() =>
         {

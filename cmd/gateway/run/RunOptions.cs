@@ -8,4 +8,14 @@ namespace Gateway.Command.Run;
 /// <param name="Zone">Null when it is not known.</param>
 /// <param name="TokenFile">Null for the one in the data folder.</param>
 internal sealed record RunOptions(
-    string ConfigFile, string? Admin, string? TokenFile, string? TlsCert, string? TlsKey, string? ClientCa, string DataFolder, bool LastGood, TransportKind Transport, string? Zone, LogLevel LogLevel);
+    string ConfigFile, string? Admin, string? TokenFile, string? TlsCert, string? TlsKey, string? ClientCa, string DataFolder, bool LastGood, TransportKind Transport, string? Zone, LogLevel LogLevel)
+{
+    /// <summary>Files of the public keys that may sign bundles.</summary>
+    public IReadOnlyList<string> PublicKeys { get; init; } = [];
+
+    /// <summary>How many of them must sign.</summary>
+    public int Threshold { get; init; } = 1;
+
+    /// <summary>Take unsigned configurations although there are keys.</summary>
+    public bool AllowUnsigned { get; init; }
+}

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Bundles;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Server;
@@ -26,13 +27,14 @@ public sealed partial class AdminApi
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
-    public AdminApi(DataPlaneHost host, ApplyQueue queue, ConfigStore store, AuditLog audit, Readiness readiness, AdminToken token, TimeProvider time, ILoggerFactory loggers)
+    public AdminApi(DataPlaneHost host, ApplyQueue queue, ConfigStore store, AuditLog audit, Readiness readiness, AdminToken token, BundleIntake bundles, TimeProvider time, ILoggerFactory loggers)
     {
         StoredConfigurations stored = new(queue, store);
         ConfigEndpoints config = new(queue, stored);
         ViewEndpoints views = new(host, queue, stored, audit);
         ExplainEndpoint explain = new(host, queue, stored);
         DiffEndpoint diff = new(host, queue);
+        BundleEndpoint bundle = new(bundles);
         _probes = new ProbeEndpoints(readiness, host.Metrics);
         _token = token;
         _audit = audit;
@@ -46,6 +48,7 @@ public sealed partial class AdminApi
             ["/admin/validate"] = [new("POST", config.ValidateAsync)],
             ["/admin/diff"] = [new("POST", diff.HandleAsync)],
             ["/admin/explain"] = [new("POST", explain.HandleAsync)],
+            ["/admin/bundle"] = [new("POST", bundle.HandleAsync)],
             ["/admin/rollback"] = [new("POST", config.RollbackAsync)],
             ["/admin/snapshot"] = [new("GET", views.SnapshotAsync)],
             ["/admin/history"] = [new("GET", views.HistoryAsync)],

@@ -146,7 +146,7 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         return body;
     }
 
-    private static Task AnswerAsync(HttpContext context, ApplyResult result, string? previous = null)
+    internal static Task AnswerAsync(HttpContext context, ApplyResult result, string? previous = null)
     {
         if (result.LiveVersion is not null) context.Response.Headers.ETag = $"\"{result.LiveVersion}\"";
         switch (result.Outcome)
@@ -164,6 +164,8 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
                 });
             case ApplyOutcome.Rejected:
                 return AdminJson.ProblemAsync(context, 400, "invalid_config", "Invalid Configuration", $"{result.Errors.Count} error(s); what was live stays live", result.Errors);
+            case ApplyOutcome.Unsigned:
+                return AdminJson.ProblemAsync(context, 403, "unsigned_refused", "Forbidden", result.Errors[0].Message, result.Errors);
             case ApplyOutcome.Stale:
                 return AdminJson.ProblemAsync(context, 412, "stale", "Precondition Failed", $"the live version is {result.LiveVersion ?? "none"}, not the one in If-Match; read it, apply your change to it, and try again");
             case ApplyOutcome.Pressure:

@@ -9,6 +9,7 @@ public sealed class ApplyMetrics(GatewayMetrics metrics)
     private readonly DurationHistogram _duration = metrics.Histogram("config_apply_duration_seconds", "Time from taking up a configuration to its being live and recorded, in seconds.");
     private readonly MetricFamily _info = metrics.Gauge("config_info", "The live configuration; always 1.", "version", "source");
     private readonly MetricFamily _rollbacks = metrics.Counter("rollbacks_total", "Rollbacks, by how they ended.", "result");
+    private readonly MetricFamily _bundles = metrics.Counter("bundle_verifications_total", "Signed bundles that were brought, by how their verification ended: ok, or the reason of the refusal.", "result");
     private readonly MetricFamily _fileError = metrics.Gauge("config_file_error", "1 while the configuration file cannot be read or applied, else 0.");
 
     public void Applied(string source, ApplyOutcome outcome, TimeSpan duration)
@@ -18,6 +19,9 @@ public sealed class ApplyMetrics(GatewayMetrics metrics)
         if (outcome == ApplyOutcome.Applied) _duration.Record(duration);
         if (source == "rollback") _rollbacks.Add(1, result);
     }
+
+    /// <param name="result"><c>ok</c>, or the code of the refusal.</param>
+    public void BundleVerified(string result) => _bundles.Add(1, result);
 
     public void Live(string version, string source)
     {

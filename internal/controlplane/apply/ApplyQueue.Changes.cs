@@ -18,6 +18,7 @@ public sealed partial class ApplyQueue
         long start = _time.GetTimestamp();
         ChangeOrigin origin = request.Origin;
         bool fromFile = origin.Source == "file";
+        if (Refusal(request) is { } refused) return refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start);
         // A file that was mended is to be live as the file's, also if it is the last good configuration word for word.
         LiveConfiguration? live = Live;
         LiveConfiguration? same = live?.Origin.Source == "last-good" ? null : live;
@@ -27,7 +28,13 @@ public sealed partial class ApplyQueue
             : await OnAThreadOfItsOwn(request.Document, () => _steps.Read(request.Document));
         if (candidate.IsBroken) return Rejected(candidate, request, start);
         // Before If-Match, as RFC 9110 section 13.1.1 allows: a client that repeats an apply whose answer it lost is told that it holds.
-        if (same is not null && candidate.Version == same.Version) return Noted(ApplyOutcome.Unchanged, candidate, request, start);
+        if (same is not null && candidate.Version == same.Version)
+        {
+            // The same again, but signed anew: bundles before this one are stale from now on.
+            if (request is { Bundle: { } stamp, DryRun: false })
+                candidate = Publicize(candidate with { Config = _host.Current!.Config }, origin, start, target: null, stamp.Detail, stored: _ledger.Save(request.Document) is null, stamp);
+            return Noted(ApplyOutcome.Unchanged, candidate, request, start);
+        }
         if (request.IfMatch is { } wanted && !(live is not null && (wanted.Count == 0 || wanted.Contains(live.Version)))) return Noted(ApplyOutcome.Stale, candidate, request, start);
         candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.CompileAndCheck(candidate, origin.Source));
         if (candidate.IsBroken) return Rejected(candidate, request, start);
@@ -41,9 +48,26 @@ public sealed partial class ApplyQueue
         }
         candidate = await PublishAsync(candidate);
         if (candidate.IsBroken) return Rejected(candidate, request, start);
-        candidate = Publicize(candidate, origin, start, target: null, detail: null, stored: unsaved is null);
+        candidate = Publicize(candidate, origin, start, target: null, request.Bundle?.Detail, stored: unsaved is null, request.Bundle);
         return Noted(ApplyOutcome.Applied, candidate, request, start);
     }
+
+    // Here, where changes are one after another: of two bundles that come at once only the order of their sequences may win.
+    private (ApplyOutcome Outcome, Candidate Candidate)? Refusal(ApplyRequest request)
+    {
+        if (request.Bundle is null)
+        {
+            return SignedOnly && !request.DryRun
+                ? (ApplyOutcome.Unsigned, Broken(request, "unsigned_refused", "this gateway takes signed configurations only: sign it with 'gatewayctl bundle sign' and push it, or start the gateway with --allow-unsigned"))
+                : null;
+        }
+        long last = _store.BundleSequence;
+        return request.Bundle.Sequence > last
+            ? null
+            : (ApplyOutcome.Rejected, Broken(request, Gateway.Bundle.BundleRefusalCodes.StaleSequence, $"the bundle has sequence {request.Bundle.Sequence} and {last} was applied already; sign it with a higher one"));
+    }
+
+    private static Candidate Broken(ApplyRequest request, string code, string message) => new(request.Document) { Errors = [new ConfigError("", code, message)] };
 
     private async Task<ApplyResult> RollbackOneAsync(string? version, ChangeOrigin origin)
     {

@@ -21,7 +21,7 @@ public sealed partial class ApplyQueue
     }
 
     /// <summary>What follows a publish: the record, the pointer, the metric. Returns the candidate with the warnings that came with that.</summary>
-    private Candidate Publicize(Candidate candidate, ChangeOrigin origin, long start, long? target, string? detail, bool stored)
+    private Candidate Publicize(Candidate candidate, ChangeOrigin origin, long start, long? target, string? detail, bool stored, BundleStamp? bundle = null)
     {
         List<ConfigError> warnings = [.. candidate.Warnings];
         ConfigDocument document = candidate.Document;
@@ -42,6 +42,7 @@ public sealed partial class ApplyQueue
                 Detail = detail,
                 FileDigest = FileDigest,
                 Target = target,
+                BundleSequence = bundle?.Sequence,
             }, candidate.Config!.History.Keep, warnings);
         }
         SetLive(candidate, origin, now, sequence, warnings, stored);

@@ -23,7 +23,8 @@ public sealed partial class ApplyQueue
             : _steps.CompileAndCheck(_steps.Read(file), origin.Source);
         if (!candidate.IsBroken)
         {
-            if (last is { Source: "admin" or "rollback" } && last.FileDigest == file!.Digest && last.Version != candidate.Version
+            if (last is { Source: "admin" or "bundle" or "rollback" } && last.Version != candidate.Version
+                && (last.FileDigest == file!.Digest || (SignedOnly && last.BundleSequence is not null))
                 && await ContinueAsync(last, start) is { } continued)
             {
                 return continued;

@@ -48,6 +48,12 @@ public sealed partial class ApplyQueue : IAsyncDisposable
 
     public ApplyMetrics Metrics { get; }
 
+    /// <summary>
+    /// Applies what came in verified bundles only; a dry run changes nothing and may be unsigned, and what was applied once may be gone back
+    /// to. The file serves for the first start: once a bundle was applied, what it brought stays live over restarts.
+    /// </summary>
+    public bool SignedOnly { get; init; }
+
     /// <summary>Null before the first publish.</summary>
     public LiveConfiguration? Live => Volatile.Read(ref _live);
 

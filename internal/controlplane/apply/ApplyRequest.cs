@@ -3,7 +3,7 @@ using Gateway.Config;
 namespace Gateway.ControlPlane.Apply;
 
 /// <summary>Who asks for a change, and from where, for the history and the audit log.</summary>
-/// <param name="Source"><c>file</c>, <c>admin</c>, <c>rollback</c> or <c>last-good</c>.</param>
+/// <param name="Source"><c>file</c>, <c>admin</c>, <c>bundle</c>, <c>rollback</c> or <c>last-good</c>.</param>
 /// <param name="Actor">Name of the token and subject of the client certificate, or the file's path.</param>
 /// <param name="From">The client's address; empty for the file.</param>
 public sealed record ChangeOrigin(string Source, string Actor, string From);
@@ -16,7 +16,15 @@ public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
 
     /// <summary>Takes every step but the publish.</summary>
     public bool DryRun { get; init; }
+
+    /// <summary>The verified bundle that the document came in; null for one that nobody signed.</summary>
+    public BundleStamp? Bundle { get; init; }
 }
+
+/// <summary>What is kept of a verified bundle.</summary>
+/// <param name="Sequence">Must be above that of every bundle applied before.</param>
+/// <param name="Detail">Sequence, signers and source, for a person.</param>
+public sealed record BundleStamp(long Sequence, string Detail);
 
 public enum ApplyOutcome
 {
@@ -31,6 +39,9 @@ public enum ApplyOutcome
 
     /// <summary>The document is bad, or one of its addresses cannot be bound. Nothing has changed.</summary>
     Rejected,
+
+    /// <summary>Nobody signed it, and this gateway takes signed configurations only.</summary>
+    Unsigned,
 
     /// <summary>Another version is live than <see cref="ApplyRequest.IfMatch"/> wants.</summary>
     Stale,
@@ -69,6 +80,7 @@ public sealed record ApplyResult(
         ApplyOutcome.Unchanged => "unchanged",
         ApplyOutcome.Valid => "valid",
         ApplyOutcome.Rejected => "rejected",
+        ApplyOutcome.Unsigned => "unsigned_refused",
         ApplyOutcome.Stale => "stale",
         ApplyOutcome.Pressure => "pressure",
         ApplyOutcome.UnknownVersion => "unknown_version",

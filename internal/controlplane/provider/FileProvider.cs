@@ -130,7 +130,7 @@ public sealed partial class FileProvider : IAsyncDisposable
         _queue.FileDigest = digest;
         ApplyResult result = await _queue.ApplyAsync(new ApplyRequest(document, _origin), _stop.Token);
         if (result.IsGood) Settle([]);
-        else if (result.Outcome == ApplyOutcome.Rejected)
+        else if (result.Outcome is ApplyOutcome.Rejected or ApplyOutcome.Unsigned)
         {
             Settle(result.Errors);
             foreach (ConfigError one in result.Errors) LogError(_logger, _path, one);

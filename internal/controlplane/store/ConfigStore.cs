@@ -90,6 +90,15 @@ public sealed class ConfigStore : IDisposable
         }
     }
 
+    /// <summary>The highest sequence of a signed bundle that was ever applied here; 0 for none.</summary>
+    public long BundleSequence
+    {
+        get
+        {
+            lock (_gate) return BundleSequence_NeedsLock;
+        }
+    }
+
     /// <summary>All records kept, oldest first.</summary>
     public HistoryRecord[] History()
     {
@@ -126,7 +135,8 @@ public sealed class ConfigStore : IDisposable
         lock (_gate)
         {
             // Counted even if the append fails: the line may be in the file all the same, and no sequence is given twice.
-            record = record with { Sequence = ++_lastSequence };
+            long bundle = Math.Max(record.BundleSequence ?? 0, BundleSequence_NeedsLock);
+            record = record with { Sequence = ++_lastSequence, BundleSequence = bundle == 0 ? null : bundle };
             _journal.Append(record);
             _records.Add(record);
             if (record.IsApplied) _files.Replace(_pointer, JournalLine.Write(record));
@@ -136,6 +146,9 @@ public sealed class ConfigStore : IDisposable
     }
 
     public void Dispose() => _lock.Dispose();
+
+    // The newest record has the highest: each takes on what the ones before it had.
+    private long BundleSequence_NeedsLock => _records.Count == 0 ? 0 : _records.Max(static r => r.BundleSequence ?? 0);
 
     private string DocumentPath(string digest, string format) => Path.Combine(_documents, $"{digest}.{format}");
 

@@ -17,7 +17,7 @@ public sealed record HistoryRecord
     /// <summary><c>json</c> or <c>yaml</c>: how the bytes are to be read.</summary>
     public string Format { get; init; } = "json";
 
-    /// <summary><c>file</c>, <c>admin</c>, <c>rollback</c> or <c>last-good</c>.</summary>
+    /// <summary><c>file</c>, <c>admin</c>, <c>bundle</c>, <c>rollback</c> or <c>last-good</c>.</summary>
     public required string Source { get; init; }
 
     /// <summary>Who asked: the token's name, the client certificate's subject, or the file.</summary>
@@ -39,6 +39,12 @@ public sealed record HistoryRecord
 
     /// <summary>For a rollback: the sequence of the record it went back to, so that a further rollback goes further back.</summary>
     public long? Target { get; init; }
+
+    /// <summary>
+    /// The highest sequence of a signed bundle that was applied up to this record; null when there was none. Every later record carries it
+    /// on, so that it is as durable as the history itself and outlives the retention of old records.
+    /// </summary>
+    public long? BundleSequence { get; init; }
 
     public const string Applied = "applied";
     public const string Rejected = "rejected";

@@ -65,6 +65,7 @@ internal static class JournalLine
         WriteIfAny(writer, "detail", record.Detail);
         WriteIfAny(writer, "fileDigest", record.FileDigest);
         if (record.Target is { } target) writer.WriteNumber("target", target);
+        if (record.BundleSequence is { } bundle) writer.WriteNumber("bundleSequence", bundle);
     }
 
     private static HistoryRecord Read(JsonElement json) => new()
@@ -81,6 +82,7 @@ internal static class JournalLine
         Detail = Text(json, "detail"),
         FileDigest = Text(json, "fileDigest"),
         Target = json.TryGetProperty("target", out JsonElement target) ? target.GetInt64() : null,
+        BundleSequence = json.TryGetProperty("bundleSequence", out JsonElement bundle) ? bundle.GetInt64() : null,
     };
 
     private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;

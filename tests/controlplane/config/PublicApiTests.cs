@@ -10,7 +10,7 @@ public sealed class PublicApiTests
 {
     private static readonly NullabilityInfoContext Nullability = new();
 
-    public static TheoryData<string> Assemblies() => ["Gateway.Config", "Gateway.Client", "Gateway.Plugin"];
+    public static TheoryData<string> Assemblies() => ["Gateway.Bundle", "Gateway.Config", "Gateway.Client", "Gateway.Plugin"];
 
     [Theory]
     [MemberData(nameof(Assemblies))]

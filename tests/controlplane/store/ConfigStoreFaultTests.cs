@@ -20,6 +20,7 @@ public sealed class ConfigStoreFaultTests
         Source = "admin",
         Actor = "token",
         Result = result,
+        BundleSequence = result == HistoryRecord.Applied ? i : null,
     };
 
     // What an apply does, again and again; returns the number of the last one that was answered.
@@ -100,6 +101,8 @@ public sealed class ConfigStoreFaultTests
                 AssertWhole(store, data);
                 int[] applied = [.. Enumerable.Range(1, answered).Where(i => i % 5 != 0).TakeLast(Keep)];
                 string?[] found = [.. store.History().Where(r => r.IsApplied).Select(r => r.Version)];
+                // No bundle that was answered can come again, whatever the death and the retention took.
+                Assert.InRange(store.BundleSequence, applied.Length == 0 ? 0 : applied[^1], answered + 1);
                 // The one that was not answered may be there or not; if it is, it may have pushed out the oldest.
                 bool oneMore = found.Contains($"version-{answered + 1}");
                 string[] expected = [.. applied.Skip(oneMore && found.Length <= applied.Length ? 1 : 0).Select(i => $"version-{i}")];
