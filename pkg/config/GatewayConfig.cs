@@ -23,6 +23,9 @@ public sealed record GatewayConfig
     [Doc("Groups of equal upstream endpoints, by the name that routes refer to.")]
     public IReadOnlyDictionary<string, PoolConfig> Pools { get; init; } = Empty<PoolConfig>.Map;
 
+    [Doc("What the process does when it has more than it can do.")]
+    public ProcessOverloadConfig Overload { get; init; } = new();
+
     [Doc("The access log: one line per request, written off the request's path.")]
     public AccessLogConfig AccessLog { get; init; } = new();
 

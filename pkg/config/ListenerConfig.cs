@@ -82,6 +82,12 @@ public sealed record ListenerLimitsConfig
     [Range("0", "1000000")]
     public int ConnectionsPerAddress { get; init; }
 
+    [Doc("New connections from one client address; one beyond it is closed at once. An IPv6 client is known by its /64. Absent: no limit.")]
+    public RateConfig? ConnectionRatePerAddress { get; init; }
+
+    [Doc("Requests from one client address, behind trusted proxies from the one they name; 429 rate_limited with Retry-After beyond. An IPv6 client is known by its /64. Absent: no limit.")]
+    public RateConfig? RequestRatePerAddress { get; init; }
+
     [Doc("Length of the request target in bytes; 414 beyond (nginx, Kestrel: 8Ki).")]
     [Range("256", "64Ki")]
     public ByteSize UrlBytes { get; init; } = ByteSize.KiB(8);
@@ -107,4 +113,16 @@ public sealed record ListenerLimitsConfig
 
     [Doc("Slowest accepted request body in bytes per second, after a grace of 5s; 0 for no limit (Kestrel: 240).")]
     public ByteSize MinBodyRate { get; init; } = new(240);
+}
+
+[Doc("How often something may happen: a token bucket. For each limit 65536 addresses are remembered; beyond that, those that have used least of theirs are forgotten first.")]
+public sealed record RateConfig
+{
+    [Doc("How often a second in the long run.")]
+    [Range("1", "1000000")]
+    public required int PerSecond { get; init; }
+
+    [Doc("How many may come at once after a rest. Default: as many as in a second.")]
+    [Range("1", "1000000")]
+    public int? Burst { get; init; }
 }

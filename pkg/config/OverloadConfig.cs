@@ -33,3 +33,15 @@ public sealed record PriorityConfig
     [Range("0", "7")]
     public int Level { get; init; } = 3;
 }
+
+[Doc("When the whole process has more than it can do, it turns requests away with 503 overloaded and Retry-After, the least important ones (overload.priority of their routes) first, and of those as many as it must.")]
+public sealed record ProcessOverloadConfig
+{
+    [Doc("Percent of the memory that the process may use (its container's, or the machine's) above which it turns requests away; half way from there to 100 it turns away all. 0: memory is not looked at.")]
+    [Range("0", "99")]
+    public int MemoryPercent { get; init; } = 90;
+
+    [Doc("How long work may wait for a thread or an event loop, for a second without a break, before requests are turned away; at five times as long all are. 0s: not looked at.")]
+    [Range("0s", "1m")]
+    public TimeSpan QueueDelay { get; init; } = TimeSpan.FromSeconds(1);
+}

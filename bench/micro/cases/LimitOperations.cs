@@ -14,6 +14,10 @@ public static class LimitOperations
         {
             if (limiter.TryEnter(512)) limiter.Leave(512, QueueTimeout);
         });
+        var rates = new RateTable(65_536, seed: 1);
+        Rate rate = Rate.PerSecond(1000, 1000, TimeSpan.TicksPerSecond);
+        ulong client = 0;
+        yield return ("Limiter.Rate", 10_000, () => rates.TryTake(client++ % 10_000, (long)client, rate, out _));
         var gradient = new GradientLimit(1000);
         long now = 0;
         yield return ("Limiter.Gradient", 10_000, () => gradient.Record(++now, 10, 8, 512));

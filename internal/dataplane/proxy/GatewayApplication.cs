@@ -87,11 +87,23 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
             return null;
         }
         request.Route = request.Listener.Routes.Match(new RouteRequest(request), out bool twoReadings);
+        // Also of requests that no route is for: what is not there is asked for often.
+        if (request.Listener.RequestRate is { } rate && !rate.TryTake(ClientAddress.Of(exchange), out TimeSpan wait))
+        {
+            request.RetryAfter = wait;
+            request.Fail(ErrorCategory.RateLimited, "The client sends more requests than it may.");
+            return null;
+        }
         if (request.Route is not { } route)
         {
             request.Fail(ErrorCategory.NoRoute, twoReadings
                 ? "No route matches the request: its path can be read in two ways that lead to different routes (encoded or back slashes, empty segments, path parameters)."
                 : "No route matches the request.");
+            return null;
+        }
+        if (services.Shedder.TurnsAway(route, request))
+        {
+            request.Fail(ErrorCategory.Overloaded, "The gateway has more to do than it can.");
             return null;
         }
         bodyLimit = route.MaxBodyBytes ?? request.Listener.MaxBodyBytes;

@@ -13,6 +13,7 @@ internal static class Outcome
         request.EndedAt = services.Time.GetTimestamp();
         RouteMetrics metrics = request.Route?.State.Metrics ?? services.Metrics.NoRoute;
         metrics.Record(request.Status, (int)request.Category, request.EndedAt - request.StartedAt);
+        if (request.Category == ErrorCategory.RateLimited) services.RateLimited.Add(1, request.Route?.Name ?? "");
         if (request.Category == ErrorCategory.Overloaded) services.OverloadRejections.Add(1, request.Route?.Name ?? "");
         if (services.AccessLog is { } log && log.Wants(request.Status)) log.Write(Entry(exchange));
     }

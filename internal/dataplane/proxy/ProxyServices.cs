@@ -15,6 +15,12 @@ internal sealed class ProxyServices(SnapshotStore snapshots, GatewayMetrics metr
     public ILogger Log { get; } = loggers.CreateLogger("Gateway.Proxy");
     public RequestIdSource RequestIds { get; } = new();
 
+    /// <summary>Turns requests away while the whole process is hard pressed.</summary>
+    public LoadShedder Shedder { get; init; } = new();
+
+    public MetricFamily RateLimited { get; } = metrics.Counter(
+        "rate_limited_total", "Requests that came too soon after others of their client.", "route");
+
     public MetricFamily OverloadRejections { get; } = metrics.Counter(
         "overload_rejections_total", "Requests that were turned away because their route, or the whole process, had more than it can do.", "route");
 }

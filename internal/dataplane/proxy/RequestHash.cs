@@ -1,8 +1,6 @@
-using System.Net;
 using Gateway.Config;
 using Gateway.Core.Pool;
 using Gateway.DataPlane.Runtime;
-using Microsoft.Extensions.Primitives;
 
 namespace Gateway.DataPlane.Proxy;
 
@@ -21,7 +19,7 @@ internal static class RequestHash
         RequestContext request = exchange.Context;
         return key.Kind switch
         {
-            RequestKeyKind.Ip => ClientAddress(exchange),
+            RequestKeyKind.Ip => ClientAddress.TextOf(exchange),
             RequestKeyKind.Path => request.RawPathAndQuery.AsSpan(0, request.RawPathLength),
             RequestKeyKind.Query => QueryParameter(request.RawPathAndQuery.AsSpan(request.RawPathLength), key.Name),
             RequestKeyKind.Header => exchange.Downstream.RequestHeaders[key.Name] is { Count: > 0 } values ? values[0].AsSpan().Trim() : default,
@@ -43,25 +41,5 @@ internal static class RequestHash
             if (part.Length > name.Length && part[name.Length] == '=' && part.StartsWith(name, StringComparison.Ordinal)) return part[(name.Length + 1)..];
         }
         return default;
-    }
-
-    /// <summary>The peer, or behind trusted proxies the last address that no trusted one has vouched for.</summary>
-    private static ReadOnlySpan<char> ClientAddress(Exchange exchange)
-    {
-        StringValues chain = exchange.PeerTrusted ? exchange.Downstream.RequestHeaders["X-Forwarded-For"] : default;
-        ReadOnlySpan<char> client = exchange.PeerText;
-        for (int i = chain.Count - 1; i >= 0; i--)
-        {
-            ReadOnlySpan<char> rest = chain[i];
-            while (!rest.IsEmpty)
-            {
-                int comma = rest.LastIndexOf(',');
-                client = rest[(comma + 1)..].Trim();
-                rest = comma < 0 ? default : rest[..comma];
-                bool isFirst = i == 0 && rest.IsEmpty;
-                if (isFirst || !IPAddress.TryParse(client, out IPAddress? hop) || !exchange.Context.Listener.Trusts(hop)) return client;
-            }
-        }
-        return client;
     }
 }

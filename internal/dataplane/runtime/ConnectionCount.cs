@@ -7,18 +7,23 @@ internal sealed class ConnectionCount
 {
     private readonly Dictionary<IPAddress, int> _byAddress = [];
     private int _open;
-    private long _refusedByLimit, _refusedByAddress, _refusedByProcess;
+    private long _refusedByLimit, _refusedByAddress, _refusedByRate, _refusedByProcess;
 
     public int Open => Volatile.Read(ref _open);
 
     /// <summary>Connections closed at once because of a limit, since the start.</summary>
-    public long Refused => RefusedByLimit + RefusedByAddress + RefusedByProcess;
+    public long Refused => RefusedByLimit + RefusedByAddress + RefusedByRate + RefusedByProcess;
 
     /// <summary>Those of them that met the listener's limit.</summary>
     public long RefusedByLimit => Volatile.Read(ref _refusedByLimit);
 
     /// <summary>Those of them that met the limit of their address.</summary>
     public long RefusedByAddress => Volatile.Read(ref _refusedByAddress);
+
+    /// <summary>Those of them that came too soon after others of their address.</summary>
+    public long RefusedByRate => Volatile.Read(ref _refusedByRate);
+
+    public void RefuseByRate() => Interlocked.Increment(ref _refusedByRate);
 
     /// <summary>Those of them that the process had no descriptors for.</summary>
     public long RefusedByProcess => Volatile.Read(ref _refusedByProcess);

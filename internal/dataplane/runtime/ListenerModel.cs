@@ -20,6 +20,10 @@ internal sealed class ListenerModel
     public required RouteTable<RouteModel> Routes { get; init; }
 
     public required IPNetwork[] TrustedProxies { get; init; }
+    /// <summary>Null for no limit, as for the other.</summary>
+    public AddressRate? RequestRate { get; init; }
+
+    public AddressRate? ConnectionRate { get; init; }
     public required int MaxUrlBytes { get; init; }
     public required int MaxHeaderCount { get; init; }
     public required int MaxHeaderBytes { get; init; }
@@ -44,12 +48,22 @@ internal sealed class ListenerModel
 internal sealed class ListenerState(string name) : SharedState
 {
     private ListenerModel? _lastModel;
+    private RateTable? _requestRates, _connectionRates;
 
     public string Name { get; } = name;
 
     public ConnectionCount Connections { get; } = new();
 
     public ProxyHeaderCount ProxyHeaders { get; } = new();
+
+    /// <summary>How much each client address has left of a limit; made by the first who asks for it. The seed is of the process, for nobody to know.</summary>
+    public RateTable RequestRates => Known(ref _requestRates);
+
+    /// <inheritdoc cref="RequestRates"/>
+    public RateTable ConnectionRates => Known(ref _connectionRates);
+
+    private static RateTable Known(ref RateTable? table) =>
+        Volatile.Read(ref table) ?? Interlocked.CompareExchange(ref table, new RateTable(AddressRate.Capacity, Gateway.Core.Pool.PickRandom.PerThread.Next()), null) ?? table;
 
     internal override bool InUse => Connections.Open != 0;
 

@@ -35,6 +35,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
     private readonly DrainingServers _draining;
     private readonly Upkeep _upkeep;
     private readonly HealthMonitor _health;
+    private readonly ProcessPressure _pressure;
     private readonly AccessLog _accessLog;
     private readonly EpollTransport? _loops;
     private readonly LeaseCounter _inFlight = new();
@@ -69,9 +70,11 @@ public sealed class DataPlaneHost : IAsyncDisposable
         // Not on the thread of the request that was the last to hold it: a large snapshot takes milliseconds, and connections are closed.
         _store.Released += snapshot => ThreadPool.UnsafeQueueUserWorkItem(_registry.Release, snapshot, preferLocal: false);
 
+        LoadShedder shedder = new();
+        _pressure = new ProcessPressure(shedder, _loops?.Loops ?? [], options.Time, _logger);
         if (application is null)
         {
-            ProxyServices services = new(_store, Metrics, options.Time, options.Loggers, _accessLog);
+            ProxyServices services = new(_store, Metrics, options.Time, options.Loggers, _accessLog) { Shedder = shedder };
             application = (listener, _, inFlight) => new ListenerApplication<Exchange>(new GatewayApplication(services, listener), inFlight);
         }
         KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));
@@ -82,6 +85,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         _upkeep = new Upkeep(_store, _registry, Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Tls"));
         _health = new HealthMonitor(new HealthServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Health")));
         ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
+        Metrics.ObserveGauge("overload_pressure", "How hard pressed the whole process is: 0 not at all, 1 beyond what it can bear.", () => shedder.Pressure);
         if (_loops is not null) ServerMetrics.RegisterLoops(Metrics, _loops.Watchdog);
         AttemptMetrics.Register(Metrics, _store, options.Time);
     }
@@ -225,6 +229,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         GatewaySnapshot? previous = _store.Current;
         if (previous is not null) _registry.Hold(previous);
         _store.Publish(candidate);
+        _pressure.Follow(candidate.Config.Overload);
         await _health.FollowAsync(candidate);
         await plan.CommitAsync(() =>
         {
@@ -246,6 +251,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
             _registry.StopDiscovery();
             await _upkeep.StopAsync();
             await _health.StopAsync();
+            await _pressure.StopAsync();
             await _accessLog.DisposeAsync();
             _loops?.Dispose();
             ServerLog.Stopped(_logger, report.Finished, report.Aborted);

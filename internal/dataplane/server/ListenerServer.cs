@@ -154,8 +154,16 @@ internal sealed class ListenerServer
     /// <summary>By the address that a PROXY header names, where there is one.</summary>
     private Task LimitAddressAsync(ConnectionContext context, ConnectionDelegate next)
     {
-        int limit = Listener.LastModel!.Config.Limits.ConnectionsPerAddress;
-        if (limit == 0 || context.RemoteEndPoint is not IPEndPoint { Address: { } address }) return next(context);
+        ListenerModel model = Listener.LastModel!;
+        int limit = model.Config.Limits.ConnectionsPerAddress;
+        if ((limit == 0 && model.ConnectionRate is null) || context.RemoteEndPoint is not IPEndPoint { Address: { } address }) return next(context);
+        if (model.ConnectionRate?.TryTake(address, out _) == false)
+        {
+            Listener.Connections.RefuseByRate();
+            Refused();
+            return Task.CompletedTask;
+        }
+        if (limit == 0) return next(context);
         if (Listener.Connections.TryEnterAddress(address, limit)) return CountedAsync(address, context, next);
         Refused();
         return Task.CompletedTask;

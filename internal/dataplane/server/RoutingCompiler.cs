@@ -1,12 +1,13 @@
 using System.Text.RegularExpressions;
 using Gateway.Config;
+using Gateway.Core.Limits;
 using Gateway.Core.Router;
 using Gateway.DataPlane.Runtime;
 
 namespace Gateway.DataPlane.Server;
 
 /// <summary>The tables of routes. Listeners that serve the same routes share one.</summary>
-internal sealed class RoutingCompiler(GatewayConfig config, RouteModel[] routes)
+internal sealed class RoutingCompiler(GatewayConfig config, RouteModel[] routes, TimeProvider time)
 {
     public ListenerModel[] Compile(ListenerDraft[] drafts, List<ConfigError> errors, List<ConfigError> warnings)
     {
@@ -31,7 +32,7 @@ internal sealed class RoutingCompiler(GatewayConfig config, RouteModel[] routes)
         return models;
     }
 
-    private static ListenerModel Model(ListenerDraft draft, RouteTable<RouteModel> table) => new()
+    private ListenerModel Model(ListenerDraft draft, RouteTable<RouteModel> table) => new()
     {
         Name = draft.Config.Name,
         Config = draft.Config,
@@ -40,11 +41,17 @@ internal sealed class RoutingCompiler(GatewayConfig config, RouteModel[] routes)
         Tls = draft.Tls,
         Routes = table,
         TrustedProxies = draft.TrustedProxies,
+        RequestRate = RateOf(draft.Config.Limits.RequestRatePerAddress, draft.State, static state => state.RequestRates),
+        ConnectionRate = RateOf(draft.Config.Limits.ConnectionRatePerAddress, draft.State, static state => state.ConnectionRates),
         MaxUrlBytes = (int)draft.Config.Limits.UrlBytes.Bytes,
         MaxHeaderCount = draft.Config.Limits.HeaderCount,
         MaxHeaderBytes = (int)draft.Config.Limits.HeaderBytes.Bytes,
         MaxBodyBytes = draft.Config.Limits.BodyBytes.Bytes,
     };
+
+    private AddressRate? RateOf(RateConfig? rate, ListenerState state, Func<ListenerState, RateTable> table) => rate is null
+        ? null
+        : new AddressRate(table(state), Rate.PerSecond(rate.PerSecond, rate.Burst ?? rate.PerSecond, time.TimestampFrequency), time);
 
     // On one listener a route may be shadowed and on another not; it is in vain only when no listener has a request for it.
     private void WarnOfShadowed(List<(BitSet Served, RouteTable<RouteModel> Table)> tables, List<ConfigError> warnings)

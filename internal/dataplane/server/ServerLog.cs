@@ -41,6 +41,12 @@ internal static partial class ServerLog
     [LoggerMessage(110, LogLevel.Debug, "A replaced server of listener {Listener} has no connection left")]
     public static partial void Drained(ILogger logger, string listener);
 
+    [LoggerMessage(114, LogLevel.Warning, "Overloaded: memory at {MemoryPercent:0.#} % of what there is, work waits {Milliseconds:0} ms; requests are turned away, the least important first")]
+    public static partial void Overloaded(ILogger logger, double memoryPercent, double milliseconds);
+
+    [LoggerMessage(115, LogLevel.Information, "No more overloaded; all requests are served")]
+    public static partial void NotOverloaded(ILogger logger);
+
     [LoggerMessage(111, LogLevel.Error, "Looking after certificates and unused states failed; trying again in a second")]
     public static partial void UpkeepFailed(ILogger logger, Exception failure);
 

@@ -22,6 +22,7 @@ internal static class ServerMetrics
                 ConnectionCount connections = running.Model.State.Connections;
                 readings.Add(connections.RefusedByLimit, running.Model.Name, "connections");
                 readings.Add(connections.RefusedByAddress, running.Model.Name, "connections_per_address");
+                readings.Add(connections.RefusedByRate, running.Model.Name, "connection_rate_per_address");
                 readings.Add(connections.RefusedByProcess, running.Model.Name, "descriptors");
             }
         });

@@ -21,7 +21,7 @@ internal sealed class SnapshotCompiler(PoolParts parts)
         RouteModel[] routes = new RouteCompiler(parts.Registry, parts.Time).Compile(config.Routes, pools, errors);
         // 3. Listeners, with the tables of the routes they serve.
         ListenerModel[] listeners = new ListenerCompiler(parts.BaseDirectory, parts.Registry, parts.Time).Compile(config, errors, warnings, out ListenerDraft[] drafts)
-            ? new RoutingCompiler(config, routes).Compile(drafts, errors, warnings)
+            ? new RoutingCompiler(config, routes, parts.Time).Compile(drafts, errors, warnings)
             : [];
         // 4. What is the whole process's.
         AccessLogModel accessLog = AccessLogModel.Compile(config.AccessLog, parts.BaseDirectory, errors);

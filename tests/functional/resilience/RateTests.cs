@@ -1,0 +1,87 @@
+using Gateway.Functional.Tests.Harness;
+using Gateway.TestKit;
+using Xunit;
+
+namespace Gateway.Functional.Tests.Resilience;
+
+/// <summary>Limits by client address, and of the whole process.</summary>
+public sealed class RateTests
+{
+    private static string Listener(string limits, string more = "") => $$"""{ "name": "web", "address": "127.0.0.1:0"{{more}}, "limits": { {{limits}} } }""";
+
+    private const string Ok = """{ "name": "ok", "respond": {} }""";
+
+    [Fact]
+    public async Task Requests_BeyondTheRateOfTheirAddress_Get429AndAreTold()
+    {
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(Ok, "", Listener("\"requestRatePerAddress\": { \"perSecond\": 1, \"burst\": 5 }")));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        for (int i = 0; i < 5; i++) Assert.Equal(200, (await client.RequestAsync(Doc.Get())).Status);
+        // Another connection of the same client.
+        RawResponse limited = await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get());
+        Assert.Equal((429, "1"), (limited.Status, limited["Retry-After"]));
+        Assert.Contains("\"category\":\"rate_limited\"", limited.Text, StringComparison.Ordinal);
+        Assert.Equal(1, (await gateway.MetricsAsync()).Sum("gateway_rate_limited_total", "route=\"ok\""));
+        // What is left survives an apply; what time brings does too.
+        await gateway.ApplyAsync(Doc.Of(Ok, "", Listener("\"requestRatePerAddress\": { \"perSecond\": 1, \"burst\": 5 }, \"headerCount\": 50")));
+        int good = 0;
+        for (int i = 0; i < 5; i++) good += (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get())).Status == 200 ? 1 : 0;
+        Assert.InRange(good, 0, 4);
+        await Eventually.Until("a token has come", async () => (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get())).Status == 200);
+    }
+
+    [Fact]
+    public async Task BehindATrustedProxy_TheClientThatItNamesIsLimited_NotTheProxy()
+    {
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(Ok, "",
+            Listener("\"requestRatePerAddress\": { \"perSecond\": 1, \"burst\": 2 }", ", \"trustedProxies\": [\"127.0.0.0/8\"]")));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+        async Task<int> GetAsync(string address) => (await client.RequestAsync(Doc.Get(headers: $"X-Forwarded-For: {address}\r\n"))).Status;
+        foreach (string address in (string[])["192.0.2.1", "192.0.2.2", "2001:db8::1"])
+            Assert.Equal((200, 200, 429), (await GetAsync(address), await GetAsync(address), await GetAsync(address)));
+        Assert.Equal(429, await GetAsync("2001:db8::2"));
+        Assert.Equal(200, await GetAsync("2001:db8:0:1::1"));
+    }
+
+    [Fact]
+    public async Task Connections_BeyondTheRateOfTheirAddress_AreClosedAtOnce()
+    {
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(Ok, "", Listener("\"connectionRatePerAddress\": { \"perSecond\": 1, \"burst\": 3 }")));
+        int served = 0, refused = 0;
+        for (int i = 0; i < 8; i++)
+        {
+            await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
+            try
+            {
+                if ((await client.RequestAsync(Doc.Get())).Status == 200) served++;
+            }
+            catch (Exception e) when (e is IOException or InvalidDataException or System.Net.Sockets.SocketException)
+            {
+                refused++;
+            }
+        }
+        Assert.InRange(served, 3, 5);
+        Assert.Equal(8, served + refused);
+        Assert.Equal(refused, (await gateway.MetricsAsync()).Sum("gateway_connections_rejected_total", "reason=\"connection_rate_per_address\""));
+    }
+
+    [Fact]
+    public async Task AProcessShortOfMemory_TurnsTheLeastImportantAway()
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        string routes = string.Join(", ", ((int[])[0, 7]).Select(level =>
+            Doc.Route($"p{level}", Doc.Exact($"/p{level}"), more: $"\"overload\": {{ \"priority\": {{ \"level\": {level} }} }}")));
+        // Of 400 MB a fresh process has a fifth or more: above the threshold, and well below the end at half.
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(
+            Doc.Of(routes, Doc.Pool("main", origin.Address), more: "\"overload\": { \"memoryPercent\": 5, \"queueDelay\": \"0s\" }"),
+            new GatewayProcessOptions { Environment = new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = "0x18000000" } });
+        RawResponse refused = await Eventually.Get("it is hard pressed", async () => await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get("/p7")) is { Status: 503 } response ? response : null);
+        Assert.Equal("1", refused["Retry-After"]);
+        Assert.Contains("The gateway has more to do than it can.", refused.Text, StringComparison.Ordinal);
+        Assert.Equal(200, (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get("/p0"))).Status);
+        Assert.InRange((await gateway.MetricsAsync()).Sum("gateway_overload_pressure"), 0.05, 0.95);
+        Assert.Contains(gateway.Error, l => l.Contains("requests are turned away, the least important first", StringComparison.Ordinal));
+        await gateway.ApplyAsync(Doc.Of(routes, Doc.Pool("main", origin.Address), more: "\"overload\": { \"memoryPercent\": 0 }"));
+        await Eventually.Until("it is not looked at any more", async () => (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get("/p7"))).Status == 200);
+    }
+}
