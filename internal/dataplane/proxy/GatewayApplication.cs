@@ -38,6 +38,7 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         if (contextFeatures is IHostContextContainer<Exchange> container) exchange = container.HostContext ??= new Exchange(services.Time);
         else exchange = new Exchange(services.Time);
         exchange.Downstream.Attach(contextFeatures);
+        exchange.Deadline.Loop = exchange.Downstream.Loop;
         return exchange;
     }
 

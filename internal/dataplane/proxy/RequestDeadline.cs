@@ -12,8 +12,8 @@ internal enum Party : byte
 
 /// <summary>
 /// All timeouts of a request and the client's departure, and what they break off: the guarded connection, and whoever took the token. One
-/// timer per connection: it is armed for the nearest of the deadlines, looks when it fires whether one has really passed, and is never
-/// disarmed, so that in the steady state a request costs no timer operation. The request's flow sets the deadlines, one writer at a time;
+/// timer per connection, on its loop where it has one: it is armed for the nearest of the deadlines, looks when it fires whether one has
+/// really passed, and is not disarmed between requests, so that in the steady state a request costs no timer operation. The request's flow sets the deadlines, one writer at a time;
 /// timer and client may cancel from any thread.
 /// </summary>
 internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
@@ -25,6 +25,7 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
     private CancellationTokenSource? _source;
     private LoopConnection? _guarded;
     private ITimer? _timer;
+    private OnLoop? _onLoop;
 
     // Written by the flow, read by the timer. Each is followed by a fence and a look at _armedFor: either the flow sees that the timer has
     // been taken back, or the timer sees the new value.
@@ -40,6 +41,9 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
 
     /// <summary>Why it struck; None when it did not.</summary>
     public ErrorCategory Reason => _reason;
+
+    /// <summary>The loop that the client's connection lives on; null when it is on none. Set before the first request.</summary>
+    public EventLoop? Loop { get; set; }
 
     public CancellationToken Token => (_source ?? CreateSource()).Token;
 
@@ -168,6 +172,12 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
 
     void IDepartureWatcher.OnPeerGone() => Cancel(ErrorCategory.ClientClosed);
 
+    // What is left armed of a connection's last request would keep it in memory until it is due.
+    void IDepartureWatcher.OnReleased()
+    {
+        if (_onLoop is { } timer) Loop!.Timers.Clear(timer);
+    }
+
     /// <summary>After this nothing strikes any more, until the next <see cref="Begin"/>.</summary>
     public void End()
     {
@@ -227,7 +237,23 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         if (due >= _armedFor) return;
         Volatile.Write(ref _armedFor, due);
         // Rounded up: fired a tick early it would find nothing due, and go round again.
-        TimeSpan wait = TimeSpan.FromMilliseconds(Math.Ceiling(Math.Max(0, due - time.GetTimestamp()) * 1000.0 / time.TimestampFrequency));
+        double milliseconds = Math.Ceiling(Math.Max(0, due - time.GetTimestamp()) * 1000.0 / time.TimestampFrequency);
+        if (Loop is { } loop && ReferenceEquals(time, TimeProvider.System))
+        {
+            _onLoop ??= new OnLoop(this);
+            long at = Environment.TickCount64 + (long)milliseconds;
+            if (EventLoop.Current == loop) loop.Timers.Set(_onLoop, at);
+            else
+            {
+                loop.Post(static state =>
+                {
+                    (OnLoop timer, long at) = ((OnLoop, long))state!;
+                    timer.SetAt(at);
+                }, (_onLoop, at));
+            }
+            return;
+        }
+        TimeSpan wait = TimeSpan.FromMilliseconds(milliseconds);
         if (_timer is null) _timer = CreateTimer(wait);
         else _timer.Change(wait, Timeout.InfiniteTimeSpan);
     }
@@ -250,4 +276,15 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
     private long After(long from, TimeSpan timeout) => timeout == Timeout.InfiniteTimeSpan ? long.MaxValue : from + Ticks(timeout);
 
     private long Ticks(TimeSpan span) => (long)(span.Ticks * _ticksPerTick);
+
+    private sealed class OnLoop(RequestDeadline deadline) : LoopTimer
+    {
+        public override void OnDue() => deadline.OnTimer();
+
+        // From another thread, so another may have come first: the nearer one stays.
+        public void SetAt(long at)
+        {
+            if (Slot < 0 || at < Due) deadline.Loop!.Timers.Set(this, at);
+        }
+    }
 }

@@ -12,6 +12,9 @@ internal interface IDepartureWatcher
 {
     /// <summary>It has closed or reset the connection. On the connection's loop, at most once; must not block.</summary>
     void OnPeerGone();
+
+    /// <summary>The connection is closed: nothing more happens on it. On its loop, once, last.</summary>
+    void OnReleased();
 }
 
 /// <summary>Tells the layers above which loop a connection lives on.</summary>
@@ -176,8 +179,12 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
     /// </summary>
     private bool TryFinish()
     {
-        _ = Libc.Shutdown(Socket.Fd, Libc.ShutWrite);
-        if (!_reader.HasEnded && DropIncoming() > 0) return false;
+        if (!_reader.HasEnded && DropIncoming() > 0)
+        {
+            _ = Libc.Shutdown(Socket.Fd, Libc.ShutWrite);
+            return false;
+        }
+        // To close says FIN too.
         Release(reset: false);
         return true;
     }
@@ -202,6 +209,7 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         if (_released.Task.IsCompleted) return;
         _writer.Break(reset);
         _reader.End(null);
+        Watcher?.OnReleased();
         _released.TrySetResult();
         _onReleased?.Invoke(this);
     }

@@ -13,12 +13,16 @@ internal sealed partial class EpollListener(EpollTransport transport, EndPoint e
     private const int Backlog = 65535;
 
     private readonly Channel<ConnectionContext> _accepted =
-        Channel.CreateUnbounded<ConnectionContext>(new UnboundedChannelOptions { SingleReader = true });
+        // Whoever takes them only queues them further: it runs on within the write, on the loop, rather than after a hop to the thread pool.
+        Channel.CreateUnbounded<ConnectionContext>(new UnboundedChannelOptions { SingleReader = true, AllowSynchronousContinuations = true });
     private readonly List<(EventLoop Loop, Acceptor Acceptor)> _acceptors = [];
     private readonly ILogger _logger = logger;
     private bool _unbound;
 
     public EndPoint EndPoint { get; private set; } = endPoint;
+
+    /// <summary>The local address of every connection accepted here; null when each has its own, which costs a call to know.</summary>
+    private EndPoint? LocalOfAll => EndPoint is IPEndPoint { Address: var address } && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) ? null : EndPoint;
 
     public async ValueTask StartAsync()
     {
@@ -186,7 +190,7 @@ internal sealed partial class EpollListener(EpollTransport transport, EndPoint e
                 EpollConnection connection;
                 try
                 {
-                    connection = new EpollConnection(_loop, fd, remote, tcp ? null : _listener.EndPoint);
+                    connection = new EpollConnection(_loop, fd, remote, _listener.LocalOfAll);
                 }
                 catch (EventLoopException refused)
                 {

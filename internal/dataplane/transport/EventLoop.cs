@@ -8,7 +8,7 @@ namespace Gateway.DataPlane.Transport;
 
 /// <summary>
 /// One thread that waits for the sockets given to it and runs whoever is interested, and nothing else: what it runs must never block.
-/// 1. wait for events  2. tell the sinks  3. run what other threads posted  4. once a second, sweep deadlines.
+/// 1. wait for events  2. tell the sinks  3. run what other threads posted  4. fire what is due  5. once a second, sweep the sockets.
 /// A connection stays on one loop for life; that affinity is what saves the hand-overs that make a stock .NET proxy cost double.
 /// </summary>
 internal sealed unsafe partial class EventLoop
@@ -60,6 +60,9 @@ internal sealed unsafe partial class EventLoop
 
     /// <summary>Its place among the loops of its transport.</summary>
     public int Index { get; }
+
+    /// <summary>What is due on the loop. On its thread only.</summary>
+    public LoopTimers Timers { get; } = new(Environment.TickCount64);
 
     /// <summary>Memory for what Kestrel builds upon the loop's connections.</summary>
     public BlockPool Blocks { get; } = new();
@@ -175,11 +178,12 @@ internal sealed unsafe partial class EventLoop
         while (!_stopping)
         {
             Volatile.Write(ref _busySince, 0);
-            int count = Libc.EpollWait(_epoll, events, EventsPerWait, _posted.IsEmpty ? SweepMilliseconds : 0);
+            int count = Libc.EpollWait(_epoll, events, EventsPerWait, _posted.IsEmpty ? Timers.WaitFor(NowMilliseconds, SweepMilliseconds) : 0);
             NowMilliseconds = Environment.TickCount64;
             Volatile.Write(ref _busySince, NowMilliseconds);
             for (int i = 0; i < count; i++) Dispatch(events[i]);
             RunPosted();
+            Fire();
             if (NowMilliseconds >= nextSweep)
             {
                 nextSweep = NowMilliseconds + SweepMilliseconds;
@@ -255,6 +259,18 @@ internal sealed unsafe partial class EventLoop
         catch (Exception fault)
         {
             Lose(socket, fault);
+        }
+    }
+
+    private void Fire()
+    {
+        try
+        {
+            Timers.Advance(NowMilliseconds);
+        }
+        catch (Exception fault)
+        {
+            PostedFailed(_logger, fault, Name);
         }
     }
 
