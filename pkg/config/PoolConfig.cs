@@ -23,6 +23,9 @@ public sealed record PoolConfig
     [Range("1s", "1h")]
     public TimeSpan? SlowStart { get; init; }
 
+    [Doc("Keeps clients to endpoints by a cookie.")]
+    public AffinityConfig? Affinity { get; init; }
+
     [Doc("Percent of the endpoints. With fewer healthy ones, health is ignored and all are used, lest the few drown in what was meant for all (Envoy's default); 0: never.")]
     [Range("0", "100")]
     public int PanicThreshold { get; init; } = 50;
@@ -99,6 +102,10 @@ public sealed record ConnectionsConfig
     [Doc("Open connections per endpoint at most; 0 for no limit. Requests beyond it wait, no longer than their attempt timeout.")]
     [Range("0", "1000000")]
     public int MaxPerEndpoint { get; init; }
+
+    [Doc("Idle connections per endpoint that are kept at most; each event loop keeps its part of them. For http1 only: over the others, connections are shared by requests or kept for idleTimeout.")]
+    [Range("0", "1000000")]
+    public int MaxIdlePerEndpoint { get; init; } = 256;
 
     [Doc("How long an idle connection is kept.")]
     [Range("1s", "24h")]

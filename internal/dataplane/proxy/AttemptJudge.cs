@@ -36,7 +36,7 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         progress.BeginAttempt(permit);
         EndpointSet endpoints = pool.Current;
         PickContext context = pool.Plan.HashKey is { } key ? new PickContext(Excluded: 0, RequestHash.Of(exchange, key)) : default;
-        if ((request.Attempts == 0 ? endpoints.Pick(context) : PickAgain(progress, endpoints, context)) is { } endpoint)
+        if ((request.Attempts == 0 ? PickFirst(exchange, pool, endpoints, context) : PickAgain(progress, endpoints, context)) is { } endpoint)
         {
             request.Endpoint = endpoint;
             request.Attempts++;
@@ -104,6 +104,9 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         request.ForgetFailure();
         return true;
     }
+
+    private static EndpointModel? PickFirst(Exchange exchange, PoolModel pool, EndpointSet endpoints, in PickContext context) =>
+        pool.Plan.AffinityCookie is { } cookie ? AffinityCookie.Pick(exchange, cookie, endpoints, context) : endpoints.Pick(context);
 
     // To one that was not tried; when all were, to any: it may be well again, and there is nobody else.
     private static EndpointModel? PickAgain(AttemptProgress progress, EndpointSet endpoints, in PickContext context) =>

@@ -48,6 +48,7 @@ internal static class ResponseHead
     public static bool Finish(Exchange exchange, IHeaderDictionary headers, int status, bool upgraded, bool hasBody)
     {
         KestrelDownstream client = exchange.Downstream;
+        if (exchange.Context.Route!.Pool!.Plan.AffinityCookie is { } cookie) AffinityCookie.Offer(exchange, cookie, headers);
         if (upgraded)
         {
             headers.ContentLength = null;

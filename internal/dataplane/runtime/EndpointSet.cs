@@ -37,6 +37,8 @@ internal sealed class EndpointSet
     // Apart from what balancers make of a hash, so that a level's keys are not all of one part of a table.
     private const ulong LevelSalt = 0x4c65766c;
 
+    private static readonly Dictionary<string, int> NoTags = [];
+
     /// <summary>All of them, used or not. The bits of <see cref="PickContext.Excluded"/> are its indexes.</summary>
     public required EndpointModel[] Endpoints { get; init; }
 
@@ -47,6 +49,9 @@ internal sealed class EndpointSet
     public required EndpointLevel[] Levels { get; init; }
 
     public required Balancing Balancing { get; init; }
+
+    /// <summary>Indexes of <see cref="Endpoints"/> by their tags; empty without affinity.</summary>
+    public Dictionary<string, int> ByTag { get; init; } = NoTags;
 
     /// <summary>So few are healthy that health is ignored, lest those few drown in what was meant for all.</summary>
     public bool IsPanic { get; init; }
@@ -66,6 +71,17 @@ internal sealed class EndpointSet
             return index < 0 ? null : Endpoints[index];
         }
         return Levels.Length == 0 ? null : PickByLevel(context);
+    }
+
+    /// <summary>The endpoint that an affinity cookie names, if requests may go to it; null otherwise.</summary>
+    /// <param name="tag">As the client sent it.</param>
+    /// <param name="excluded">As <see cref="PickContext.Excluded"/>.</param>
+    public EndpointModel? Tagged(ReadOnlySpan<char> tag, ulong excluded)
+    {
+        if (!ByTag.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(tag, out int index)) return null;
+        // One that stands by is well: its clients stay with it.
+        bool may = Standings[index].IsUsed || Standings[index].Reason == StandingReason.Standby;
+        return may && !Balancer.IsExcluded(excluded, index) ? Endpoints[index] : null;
     }
 
     private EndpointModel? PickByLevel(in PickContext context)

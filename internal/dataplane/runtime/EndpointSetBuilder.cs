@@ -74,7 +74,18 @@ internal readonly ref struct EndpointSetBuilder
             IsPanic = panic,
             IsRamping = ramping,
             Change = change,
+            ByTag = _plan.AffinityCookie is null ? [] : Tags(),
         };
+    }
+
+    private Dictionary<string, int> Tags()
+    {
+        Dictionary<string, int> tags = new(_endpoints.Length, StringComparer.Ordinal);
+        for (int i = 0; i < _endpoints.Length; i++)
+        {
+            if (_endpoints[i].Tag is { } tag) tags.TryAdd(tag.Value, i);
+        }
+        return tags;
     }
 
     private static EndpointStanding StandingOf(EndpointModel endpoint)

@@ -8,7 +8,8 @@ namespace Gateway.DataPlane.Runtime;
 /// <param name="PanicThreshold">Percent of the endpoints; with fewer healthy ones all are used.</param>
 /// <param name="HashKey">What of a request makes <see cref="PickContext.Hash"/>; null when the balancer does not go by it.</param>
 /// <param name="SlowStart">How long an endpoint that is new or has recovered takes to its whole weight; zero for not at all.</param>
-internal sealed record EndpointPlan(Balancing Balancing, int PanicThreshold, RequestKey? HashKey = null, TimeSpan SlowStart = default);
+/// <param name="AffinityCookie">Its name; null for no affinity. Then the endpoints have tags.</param>
+internal sealed record EndpointPlan(Balancing Balancing, int PanicThreshold, RequestKey? HashKey = null, TimeSpan SlowStart = default, string? AffinityCookie = null);
 
 /// <summary>
 /// A pool in one snapshot. All of it is immutable but <see cref="Current"/>, which follows the endpoints' health while the snapshot is in
@@ -73,6 +74,9 @@ internal sealed class EndpointModel
 
     /// <summary>Endpoints of the least rank are preferred: by priority, and within one by whether it is in the gateway's zone.</summary>
     public int Rank { get; init; }
+
+    /// <summary>What affinity cookies call it; null without affinity.</summary>
+    public EndpointTag? Tag { get; init; }
     public required EndpointState State { get; init; }
 
     /// <summary>The connections to it under this snapshot's settings; shared with every other snapshot that has the same settings.</summary>

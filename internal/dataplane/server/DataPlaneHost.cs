@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using Gateway.Config;
 using Gateway.Core.Limits;
 using Gateway.DataPlane.Discovery;
@@ -66,7 +67,8 @@ public sealed class DataPlaneHost : IAsyncDisposable
             : null;
         _compiler = new SnapshotCompiler(new PoolParts(
             options.BaseDirectory, options.Zone, _registry, new UpstreamFactory(_loops?.Loops),
-            new DiscoveryServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Discovery")), options.Time));
+            new DiscoveryServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Discovery")),
+            options.AffinityKey ?? RandomNumberGenerator.GetBytes(32), options.Time));
         // Not on the thread of the request that was the last to hold it: a large snapshot takes milliseconds, and connections are closed.
         _store.Released += snapshot => ThreadPool.UnsafeQueueUserWorkItem(_registry.Release, snapshot, preferLocal: false);
 

@@ -15,6 +15,9 @@ public sealed record DataPlaneOptions(string BaseDirectory, ILoggerFactory Logge
     /// <summary>What carries connections.</summary>
     public TransportKind Transport { get; init; }
 
+    /// <summary>Makes affinity cookies; null for a random one, which no other process knows.</summary>
+    public byte[]? AffinityKey { get; init; }
+
     /// <summary>Where the gateway is, as endpoints' zones are named: those are preferred. Null when that is not known.</summary>
     public string? Zone { get; init; }
 }

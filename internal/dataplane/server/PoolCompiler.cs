@@ -10,7 +10,7 @@ namespace Gateway.DataPlane.Server;
 
 /// <summary>What pools are made with.</summary>
 /// <param name="Zone">Where this gateway is; null when that is not known.</param>
-internal sealed record PoolParts(string BaseDirectory, string? Zone, StateRegistry Registry, UpstreamFactory Upstreams, DiscoveryServices Discovery, TimeProvider Time);
+internal sealed record PoolParts(string BaseDirectory, string? Zone, StateRegistry Registry, UpstreamFactory Upstreams, DiscoveryServices Discovery, byte[] AffinityKey, TimeProvider Time);
 
 /// <summary>Pools with their endpoints, connections and balancers; whatever lives on under the same id and settings is taken over.</summary>
 internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
@@ -32,7 +32,7 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
     {
         UpstreamTls? tls = pool.Tls is null ? null : UpstreamTls.Load(pool.Tls, parts.BaseDirectory, $"pools.{name}.tls", errors);
         EndpointDiscovery? discovery = pool.Discovery is null ? null : DiscoveryOf(pool.Discovery);
-        var source = new PoolEndpoints(name, pool, tls, parts.Zone, parts.Registry, parts.Upstreams, discovery);
+        var source = new PoolEndpoints(name, pool, tls, parts, discovery);
         IReadOnlyList<DiscoveredEndpoint> found = discovery?.Found ?? [];
         PoolState state = parts.Registry.FindPool(name) ?? new PoolState(name, parts.Registry.Metrics.Pool(name), parts.Time);
         return new PoolModel(state, PlanOf(pool), source.Make(found), _live.GetValueOrDefault(name)?.Current)
@@ -74,7 +74,7 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
             _ => throw new InvalidOperationException($"{how.Policy} has no balancer."),
         };
         var balancing = new Balancing(kind);
-        var plan = new EndpointPlan(balancing, pool.PanicThreshold, SlowStart: pool.SlowStart ?? TimeSpan.Zero);
+        var plan = new EndpointPlan(balancing, pool.PanicThreshold, SlowStart: pool.SlowStart ?? TimeSpan.Zero, AffinityCookie: pool.Affinity?.Cookie);
         return balancing.IsByHash ? plan with { Balancing = balancing with { BoundedLoad = how.BoundedLoad ?? DefaultBound }, HashKey = how.Key ?? RequestKey.Ip } : plan;
     }
 }

@@ -7,10 +7,9 @@ using Gateway.DataPlane.Transport;
 namespace Gateway.DataPlane.Server;
 
 /// <summary>The endpoints of one pool of one document: those it lists, and those that its discovery finds; what lives on under the same id and settings is taken over.</summary>
-/// <param name="zone">Where this gateway is; null when that is not known.</param>
 /// <param name="discovery">Null for none.</param>
 internal sealed class PoolEndpoints(
-    string pool, PoolConfig config, UpstreamTls? tls, string? zone, StateRegistry registry, UpstreamFactory upstreams, EndpointDiscovery? discovery) : EndpointSource
+    string pool, PoolConfig config, UpstreamTls? tls, PoolParts parts, EndpointDiscovery? discovery) : EndpointSource
 {
     public override EndpointDiscovery Discovery => discovery!;
 
@@ -36,25 +35,26 @@ internal sealed class PoolEndpoints(
 
     private EndpointModel Make(EndpointConfig endpoint, UpstreamTls? withTls, List<EndpointModel> earlier)
     {
-        int rank = (2 * endpoint.Priority) + (zone is null || endpoint.Zone == zone ? 0 : 1);
+        int rank = (2 * endpoint.Priority) + (parts.Zone is null || endpoint.Zone == parts.Zone ? 0 : 1);
         // An address twice in a pool is one endpoint with two places in the balancer.
         if (earlier.Find(e => e.Address == endpoint.Address) is { } same)
-            return new EndpointModel { Address = endpoint.Address, Weight = endpoint.Weight, Rank = rank, State = same.State, Upstream = same.Upstream };
+            return new EndpointModel { Address = endpoint.Address, Weight = endpoint.Weight, Rank = rank, Tag = same.Tag, State = same.State, Upstream = same.Upstream };
         StateRegistry.UpstreamKey key = new(pool, UpstreamSettings.From(config, endpoint, withTls));
         return new EndpointModel
         {
             Address = endpoint.Address,
             Weight = endpoint.Weight,
             Rank = rank,
-            State = registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address)) ?? new EndpointState(pool, endpoint.Address),
-            Upstream = registry.FindUpstream(key) ?? Create(key),
+            Tag = config.Affinity is { } affinity ? EndpointTag.Create(parts.AffinityKey, pool, endpoint.Address, affinity.Cookie, affinity.Ttl) : null,
+            State = parts.Registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address)) ?? new EndpointState(pool, endpoint.Address),
+            Upstream = parts.Registry.FindUpstream(key) ?? Create(key),
         };
     }
 
     // Opens nothing before the first request: a candidate that is dropped leaves only garbage.
     private Upstream Create(StateRegistry.UpstreamKey key)
     {
-        Upstream upstream = upstreams.Create(key.Settings);
+        Upstream upstream = parts.Upstreams.Create(key.Settings);
         upstream.Key = key;
         return upstream;
     }

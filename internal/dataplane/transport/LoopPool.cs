@@ -4,7 +4,7 @@ namespace Gateway.DataPlane.Transport;
 /// The connections of one loop to one endpoint: the most recently used first, so that a small load keeps few of them and the rest idle
 /// out. On the loop's thread only, but <see cref="OpenConnections"/>.
 /// </summary>
-internal sealed class LoopPool(long idleMilliseconds, long lifetimeMilliseconds, ConnectionPermits? permits = null)
+internal sealed class LoopPool(long idleMilliseconds, long lifetimeMilliseconds, int mostIdle, ConnectionPermits? permits = null)
 {
     private readonly List<LoopConnection> _idle = [];
     private int _open;
@@ -35,7 +35,7 @@ internal sealed class LoopPool(long idleMilliseconds, long lifetimeMilliseconds,
     /// <summary>Takes a connection whose last response has been read to its end.</summary>
     public void Return(LoopConnection connection)
     {
-        if (connection.Loop.NowMilliseconds - connection.OpenedAt >= lifetimeMilliseconds) connection.Close(reset: false);
+        if (_idle.Count >= mostIdle || connection.Loop.NowMilliseconds - connection.OpenedAt >= lifetimeMilliseconds) connection.Close(reset: false);
         else if (connection.MakeIdle()) _idle.Add(connection);
     }
 

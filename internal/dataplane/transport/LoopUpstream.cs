@@ -28,7 +28,7 @@ internal sealed class LoopUpstream : Upstream
         for (int i = 0; i < loops.Length; i++)
         {
             _pools[i] = new LoopPool(
-                Milliseconds(settings.IdleTimeout), settings.MaxLifetime == TimeSpan.Zero ? long.MaxValue : Milliseconds(settings.MaxLifetime), _permits);
+                Milliseconds(settings.IdleTimeout), settings.MaxLifetime == TimeSpan.Zero ? long.MaxValue : Milliseconds(settings.MaxLifetime), (settings.MaxIdle + loops.Length - 1) / loops.Length, _permits);
         }
     }
 

@@ -12,6 +12,12 @@ internal static class PoolRules
             if (pool?.Endpoints is { } endpoints) Endpoints(endpoints, findings);
             if (pool?.Tls is { } tls) Tls(tls, pool.Protocol, findings);
             if (pool?.Breaker is { } breaker) AttemptRules.Breaker(breaker, findings);
+            if (pool?.Affinity is { Cookie: { } cookie })
+            {
+                findings.Path.Push("affinity");
+                if (Syntax.Token(cookie, "a cookie's name") is { } wrongCookie) findings.Error("cookie", ConfigErrorCodes.InvalidValue, wrongCookie);
+                findings.Path.Pop();
+            }
             if (pool?.Discovery is { } discovery) Discovery(discovery, findings);
             if (pool?.LoadBalancing is { } balancing) Balancing(balancing, pool.SlowStart, findings);
             if (pool is not null) HealthRules.Validate(pool, findings);

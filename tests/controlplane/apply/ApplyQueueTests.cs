@@ -144,7 +144,7 @@ public sealed class ApplyQueueTests : IAsyncLifetime
         List<Socket> asked = [];
         using HttpClient client = new(new SocketsHttpHandler { UseProxy = false });
         List<Task> waiting = [];
-        string Slow(int i) => $$"""{ "version": "v1", "listeners": [ { "name": "web", "address": "127.0.0.1:0" } ], "routes": [ { "name": "r{{i}}", "pool": "p" } ], "pools": { "p": { "endpoints": [ { "address": "{{origin.LocalEndPoint}}" } ] } } }""";
+        string Slow(int i) => $$"""{ "version": "v1", "listeners": [ { "name": "web", "address": "127.0.0.1:0" } ], "routes": [ { "name": "r{{i}}", "pool": "p", "retry": { "attempts": 1 } } ], "pools": { "p": { "endpoints": [ { "address": "{{origin.LocalEndPoint}}" } ] } } }""";
         // Ten replaced snapshots in use are at the limit, eleven beyond it.
         for (int i = 0; i < 11; i++)
         {

@@ -18,7 +18,7 @@ public sealed class ProbeTests
         ProbeKind.Http, "/healthz", null, "", new StatusRanges(["200-299", "404"]), null, TimeSpan.FromSeconds(5), TimeSpan.FromSeconds(1), 3, 2);
 
     private static UpstreamSettings Settings(string address, UpstreamProtocol protocol = UpstreamProtocol.Http1, UpstreamTls? tls = null) =>
-        new(address, protocol, TimeSpan.FromSeconds(1), MaxConnections: 1, TimeSpan.FromSeconds(90), TimeSpan.Zero, tls);
+        new(address, protocol, TimeSpan.FromSeconds(1), MaxConnections: 1, MaxIdle: 1, TimeSpan.FromSeconds(90), TimeSpan.Zero, tls);
 
     private static async Task<string> AskAsync(ProbePlan plan, UpstreamSettings settings)
     {

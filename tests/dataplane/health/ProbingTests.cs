@@ -29,7 +29,7 @@ public sealed class ProbingTests : IAsyncLifetime
             Address = o.Address,
             Weight = 1,
             State = new EndpointState("p", o.Address),
-            Upstream = new HttpClientUpstream(new UpstreamSettings(o.Address, UpstreamProtocol.Http1, TimeSpan.FromSeconds(1), 0, TimeSpan.FromSeconds(90), TimeSpan.Zero, null)),
+            Upstream = new HttpClientUpstream(new UpstreamSettings(o.Address, UpstreamProtocol.Http1, TimeSpan.FromSeconds(1), 0, 256, TimeSpan.FromSeconds(90), TimeSpan.Zero, null)),
         })];
     }
 

@@ -122,7 +122,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             Address = address,
             Weight = options.Weights[Math.Min(i, options.Weights.Length - 1)],
             State = new EndpointState("pool", address),
-            Upstream = new UpstreamFactory(Loops?.Loops).Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, TimeSpan.FromSeconds(90), TimeSpan.Zero,
+            Upstream = new UpstreamFactory(Loops?.Loops).Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, 256, TimeSpan.FromSeconds(90), TimeSpan.Zero,
                 options.Tls ?? (options.Protocol == UpstreamProtocol.Https ? UpstreamTls.Default : null))),
         })];
         var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool"), options.Time), new EndpointPlan(new Balancing(BalancerKind.RoundRobin), PanicThreshold: 50), Endpoints, previous: null)

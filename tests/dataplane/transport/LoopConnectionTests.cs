@@ -127,7 +127,7 @@ public sealed class LoopConnectionTests : IDisposable
             else if (order[0] == 'g') await c.SendAsync("garbage");
             else await c.WaitForEndAsync();
         });
-        var pool = new LoopPool(long.MaxValue, long.MaxValue);
+        var pool = new LoopPool(long.MaxValue, long.MaxValue, mostIdle: 256);
         LoopConnection[] connections = [await ConnectAsync(origin.Port, pool), await ConnectAsync(origin.Port, pool), await ConnectAsync(origin.Port, pool)];
         Assert.Equal(3, pool.OpenConnections);
         foreach (LoopConnection connection in connections) pool.Return(connection);
@@ -159,7 +159,7 @@ public sealed class LoopConnectionTests : IDisposable
     public async Task An_idle_connection_is_closed_after_its_time()
     {
         await using RawOrigin origin = RawOrigin.Start(async c => await c.WaitForEndAsync());
-        var pool = new LoopPool(1, long.MaxValue);
+        var pool = new LoopPool(1, long.MaxValue, mostIdle: 256);
         pool.Return(await ConnectAsync(origin.Port, pool));
         await Eventually.Until("the sweep has closed it", () => pool.OpenConnections == 0);
     }

@@ -1,0 +1,27 @@
+using Gateway.Core.Pool;
+using Gateway.DataPlane.Runtime;
+using Microsoft.AspNetCore.Http;
+
+namespace Gateway.DataPlane.Proxy;
+
+/// <summary>Keeps a client to an endpoint by a cookie, in pools that have it.</summary>
+internal static class AffinityCookie
+{
+    /// <summary>The endpoint that the client's cookie names, or else the one that the pool picks.</summary>
+    public static EndpointModel? Pick(Exchange exchange, string cookie, EndpointSet endpoints, in PickContext context)
+    {
+        ReadOnlySpan<char> tag = CookieValue.Find(exchange.Downstream.RequestHeaders.Cookie, cookie);
+        return (tag.IsEmpty ? null : endpoints.Tagged(tag, context.Excluded)) ?? endpoints.Pick(context);
+    }
+
+    /// <summary>Gives the client the cookie of the endpoint that answers, unless it has it.</summary>
+    public static void Offer(Exchange exchange, string cookie, IHeaderDictionary response)
+    {
+        if (exchange.Context.Endpoint?.Tag is not { } tag) return;
+        IHeaderDictionary request = exchange.Downstream.RequestHeaders;
+        if (CookieValue.Find(request.Cookie, cookie).SequenceEqual(tag.Value)) return;
+        // In clear text from a trusted proxy, what counts is what the client spoke to that.
+        bool secure = exchange.Downstream.Scheme == "https" || (exchange.PeerTrusted && request["X-Forwarded-Proto"] is { Count: 1 } proto && proto == "https");
+        response.Append("Set-Cookie", secure ? tag.SecureField : tag.Field);
+    }
+}
