@@ -24,7 +24,7 @@ public sealed record RetryConfig
     [Range("0", "16Mi")]
     public ByteSize BufferBytes { get; init; } = new(64 * 1024);
 
-    [Doc("The bound on all attempts of the route beyond one per request: retries, and requests sent anew because a kept connection had been closed.")]
+    [Doc("The bound on all attempts of the route beyond one per request: retries, hedges, and requests sent anew because a kept connection had been closed.")]
     public RetryBudgetConfig Budget { get; init; } = RetryBudgetConfig.Default;
 
     [Doc("A bound of each client's own, within the route's. Absent: none.")]
@@ -79,4 +79,16 @@ public sealed record ClientRetryConfig
     [Doc("What is allowed in any case, per second, counted over 10 seconds.")]
     [Range("0", "1000000")]
     public int MinPerSecond { get; init; } = 1;
+}
+
+[Doc("A second attempt beside the first (Dean and Barroso, The Tail at Scale), for safe methods without a body. The loser is cancelled. It counts against the retry budget.")]
+public sealed record HedgeConfig
+{
+    [Doc("How long the first endpoint has to answer by itself: \"p95\" for the 95th percentile of the route's latest responses, or a duration.")]
+    [Example("\"50ms\"")]
+    public string After { get; init; } = "p95";
+
+    [Doc("Attempts beside the first.")]
+    [Range("1", "1")]
+    public int Max { get; init; } = 1;
 }

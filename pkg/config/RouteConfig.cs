@@ -33,6 +33,9 @@ public sealed record RouteConfig
     [Doc("When a request is sent once more because an attempt failed.")]
     public RetryConfig Retry { get; init; } = RetryConfig.Default;
 
+    [Doc("Send a request that is slow to be answered to a second endpoint too, and take the first good response. Absent: never.")]
+    public HedgeConfig? Hedge { get; init; }
+
     [Doc("Requests whose outcome must be as said before this document is applied; a rollback does not ask. They may be about other routes than the one they stand in.")]
     public IReadOnlyList<ExpectConfig> Expect { get; init; } = [];
 }

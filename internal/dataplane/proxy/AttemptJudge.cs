@@ -47,22 +47,57 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         return null;
     }
 
+    /// <summary>An endpoint for a second attempt beside the first; null when there is no other, the breaker is not closed, or the budget is spent.</summary>
+    public EndpointModel? AdmitSecond(Exchange exchange, Exchange second, PoolModel pool)
+    {
+        RouteAttempts shared = exchange.Attempts.Shared;
+        EndpointSet endpoints = pool.Current;
+        ulong hash = pool.Plan.HashKey is { } key ? RequestHash.Of(exchange, key) : 0;
+        if (endpoints.Pick(new PickContext(endpoints.BitOf(exchange.Context.Endpoint!.State), hash)) is not { } endpoint) return null;
+        if (endpoint.State == exchange.Context.Endpoint.State || shared.Breaker is { State: not BreakerState.Closed }) return null;
+        long now = services.Time.GetTimestamp();
+        if (!shared.TryTakeExtra(exchange.Context, now))
+        {
+            exchange.Context.Route!.State.CountAttempts().Exhaust();
+            return null;
+        }
+        BreakerPermit permit = default;
+        if (shared.Breaker?.TryEnter(now, out permit) == false) return null;
+        second.Attempts.Begin(shared);
+        second.Attempts.BeginAttempt(permit);
+        second.Context.Endpoint = endpoint;
+        return endpoint;
+    }
+
     /// <summary>Records an attempt: at its response's head, or when it has failed before that.</summary>
     /// <param name="status">The response's; not looked at when there is none.</param>
     public void Record(Exchange exchange, PoolModel pool, int status)
     {
         RequestContext request = exchange.Context;
         AttemptProgress progress = exchange.Attempts;
-        AttemptResult result = AttemptResult.Of(request.Category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
+        bool lost = exchange.Race is { } race && race.HasLost(exchange);
+        ErrorCategory category = lost ? ErrorCategory.ClientClosed : request.Category;
+        AttemptResult result = AttemptResult.Of(category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
         // How long a client waits says nothing about the upstream: one that waits for a millisecond must not open a breaker for all.
         if (request.Category == ErrorCategory.RequestTimeout && exchange.ClientDeadline.IsNearest) result = result with { Kind = AttemptKind.NotOfTheUpstream };
         progress.Result = result;
-        pool.State.Metrics.RecordAttempt((int)request.Category, result.Ticks);
+        pool.State.Metrics.RecordAttempt((int)category, result.Ticks);
         EndpointState endpoint = request.Endpoint!.State;
         endpoint.Record(result);
         // A failure that comes at once is no sign of speed; a timeout is one of slowness.
         if (pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
         if (progress.Shared.Breaker is not null) Leave(progress, OutcomeOf(result), request);
+        // A loser would have taken longer still: left out, the quick ones would be all that is known.
+        if (progress.Shared.Latency is { } latency && (result.HasResponse || lost)) latency.Record(result.Ticks, request.UpstreamHeadersAt);
+    }
+
+    /// <summary>Whether an attempt of two is the one that the client gets, or that is tried again. To be asked after <see cref="Record"/>.</summary>
+    public bool Decides(Exchange exchange)
+    {
+        if (exchange.Race!.Decides(exchange, good: exchange.Attempts.Result.Kind == AttemptKind.Success)) return true;
+        // Nobody reads on: what is still to come of the response is cut off.
+        exchange.Context.Fail(ErrorCategory.ClientClosed);
+        return false;
     }
 
     /// <summary>The attempt is over, whatever came of it: what was not recorded counts for nothing.</summary>

@@ -56,6 +56,17 @@ internal sealed class AttemptProgress(Exchange exchange, TimeProvider time) : IR
         Pause = pause;
     }
 
+    /// <summary>The endpoint was asked too, by an attempt that came to nothing.</summary>
+    public void NoteTried(EndpointState endpoint) => _tried.Add(endpoint);
+
+    /// <summary>Takes over what came of another attempt at the same request.</summary>
+    public void TakeOutcome(AttemptProgress of)
+    {
+        (Result, NotProcessed, IsAgain, Pause) = (of.Result, of.NotProcessed, of.IsAgain, of.Pause);
+        _tried.AddRange(of._tried);
+        NoteTried(exchange.Context.Endpoint!.State);
+    }
+
     /// <summary>The endpoints that were tried, as a pick excludes them.</summary>
     public ulong TriedIn(EndpointSet endpoints)
     {

@@ -9,12 +9,22 @@ internal sealed class Exchange
 {
     private readonly TimeProvider _time;
     private Http1Response? _http1;
+    private HedgeRace? _race;
+    private Exchange? _second;
     private IPAddress? _peer;
     private string _forwardedFor = "";
     private (string Host, string Scheme) _forwardedOf;
 
     public Exchange(TimeProvider time)
+        : this(time, new KestrelDownstream(), new RequestFields(), new UpstreamFieldBlock())
     {
+    }
+
+    private Exchange(TimeProvider time, KestrelDownstream downstream, RequestFields fields, UpstreamFieldBlock block)
+    {
+        Downstream = downstream;
+        Fields = fields;
+        FieldBlock = block;
         _time = time;
         Deadline = new RequestDeadline(time);
         Attempts = new AttemptProgress(this, time);
@@ -22,7 +32,7 @@ internal sealed class Exchange
     }
 
     public RequestContext Context { get; } = new();
-    public KestrelDownstream Downstream { get; } = new();
+    public KestrelDownstream Downstream { get; }
     public RequestDeadline Deadline { get; }
 
     public AttemptProgress Attempts { get; }
@@ -40,10 +50,13 @@ internal sealed class Exchange
     public Task? Sending { get; set; }
 
     /// <summary>The request's fields as they were received, read once.</summary>
-    public RequestFields Fields { get; } = new();
+    public RequestFields Fields { get; }
 
     /// <summary>How they look in a request to an HTTP/1.1 upstream.</summary>
-    public UpstreamFieldBlock FieldBlock { get; } = new();
+    public UpstreamFieldBlock FieldBlock { get; }
+
+    /// <summary>The other attempt beside which this one runs; null when it is alone.</summary>
+    public HedgeRace? Race { get; set; }
 
     /// <summary>The response's head has come: what of the body is still to be sent is under no attempt's time.</summary>
     public volatile bool HeadersReceived;
@@ -72,6 +85,36 @@ internal sealed class Exchange
         ClientDeadline = default;
         Kept.Forget();
         WebSocketKey = null;
+        HeadersReceived = false;
+    }
+
+    /// <summary>The race of this request's attempts, in which its own is the first.</summary>
+    public HedgeRace BeginRace()
+    {
+        Race = _race ??= new HedgeRace(_time);
+        Race.Begin(this);
+        return Race;
+    }
+
+    /// <summary>An exchange of the same request with the same client, for an attempt beside this one's. Given back with <see cref="EndSecond"/>.</summary>
+    public Exchange TakeSecond()
+    {
+        Exchange second = _second ??= new Exchange(_time, Downstream, Fields, FieldBlock);
+        second.Context.BeginSecond(Context);
+        second.Kept.Begin(0);
+        second.ClientDeadline = ClientDeadline;
+        second.PeerTrusted = PeerTrusted;
+        (second.PeerText, second.Forwarded, second.ForwardedPort) = (PeerText, Forwarded, ForwardedPort);
+        return second;
+    }
+
+    /// <summary>The attempt is over.</summary>
+    public void EndSecond()
+    {
+        Race = null;
+        Context.Reset();
+        Attempts.Reset();
+        ClientDeadline = default;
         HeadersReceived = false;
     }
 

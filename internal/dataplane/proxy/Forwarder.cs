@@ -36,13 +36,14 @@ internal sealed partial class Forwarder
         if (!watched)
         {
             departure = exchange.Downstream.Aborted.UnsafeRegister(
-                static deadline => ((RequestDeadline)deadline!).Cancel(ErrorCategory.ClientClosed), exchange.Deadline);
+                static deadline => ((RequestDeadline)deadline!).OnPeerGone(), exchange.Deadline);
         }
         try
         {
             while (_judge.Admit(exchange, route.Pool!) is { } endpoint)
             {
-                await AttemptAsync(exchange, route, endpoint, bodyLimit);
+                if (HedgeAfter(exchange) is { } after) await HedgedAttemptAsync(exchange, route, endpoint, after);
+                else await AttemptAsync(exchange, route, endpoint, bodyLimit);
                 if (!exchange.Attempts.IsAgain || !await MayGoOnAsync(exchange)) break;
             }
         }
@@ -137,6 +138,7 @@ internal sealed partial class Forwarder
             int status = response is null ? 0 : (int)response.StatusCode;
             exchange.Attempts.NotProcessed = message.IsResendRefused || request.Category == ErrorCategory.UpstreamConnectFailed;
             _judge.Record(exchange, route.Pool!, status);
+            if (exchange.Race is not null && !_judge.Decides(exchange)) return;
             if ((request.Category != ErrorCategory.None || status >= 400) && _judge.TryAgain(exchange, ResponseHead.RetryAfterOf(response))) return;
             if (response is null || request.Category != ErrorCategory.None) return;
             deadline.EndAttempt();

@@ -67,7 +67,7 @@ internal sealed class KestrelDownstream : IDownstream
     {
         if (_loop is null || IsHttp2) return false;
         _loop.Watcher = deadline;
-        if (_loop.IsPeerGone) deadline.Cancel(ErrorCategory.ClientClosed);
+        if (_loop.IsPeerGone) deadline.OnPeerGone();
         return true;
     }
 

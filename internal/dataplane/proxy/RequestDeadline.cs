@@ -24,6 +24,7 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
     // Under the gate.
     private CancellationTokenSource? _source;
     private LoopConnection? _guarded;
+    private RequestDeadline? _follower;
     private ITimer? _timer;
     private OnLoop? _onLoop;
 
@@ -154,6 +155,13 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         }
     }
 
+    /// <summary>That of an attempt beside this one's, which ends too when the client leaves.</summary>
+    public RequestDeadline? Follower
+    {
+        get => Volatile.Read(ref _follower);
+        set => Volatile.Write(ref _follower, value);
+    }
+
     /// <summary>Strikes for a reason of the caller's; the first reason stays.</summary>
     public void Cancel(ErrorCategory reason)
     {
@@ -170,7 +178,12 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         source?.Cancel();
     }
 
-    void IDepartureWatcher.OnPeerGone() => Cancel(ErrorCategory.ClientClosed);
+    /// <summary>The client has left.</summary>
+    public void OnPeerGone()
+    {
+        Follower?.Cancel(ErrorCategory.ClientClosed);
+        Cancel(ErrorCategory.ClientClosed);
+    }
 
     // What is left armed of a connection's last request would keep it in memory until it is due.
     void IDepartureWatcher.OnReleased()

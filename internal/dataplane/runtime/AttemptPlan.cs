@@ -19,6 +19,13 @@ internal sealed class AttemptPlan
     /// <summary>The field that tells clients apart; null for their addresses.</summary>
     public string? ClientHeader { get; init; }
 
+    /// <summary>Null for no hedging.</summary>
+    public HedgePlan? Hedge { get; init; }
+
     /// <summary>The field in which clients say how long they wait; null for none.</summary>
     public string? DeadlineHeader { get; init; }
 }
+
+/// <summary>When a second attempt is made beside the first.</summary>
+/// <param name="After">Null for the 95th percentile of the route's latest responses.</param>
+internal sealed record HedgePlan(TimeSpan? After);

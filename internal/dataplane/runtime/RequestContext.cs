@@ -54,6 +54,37 @@ internal sealed class RequestContext
     public bool IsUpgrade { get; set; }
     public bool IsGrpc { get; set; }
 
+    /// <summary>Becomes the context of the same request, so far as another attempt at it needs to know.</summary>
+    public void BeginSecond(RequestContext of)
+    {
+        Downstream = of.Downstream;
+        Peer = of.Peer;
+        RawPathAndQuery = of.RawPathAndQuery;
+        RawPathLength = of.RawPathLength;
+        Host = of.Host;
+        ListenerState = of.ListenerState;
+        Listener = of.Listener;
+        Route = of.Route;
+        SnapshotVersion = of.SnapshotVersion;
+        RequestId = of.RequestId;
+        StartedAt = of.StartedAt;
+        Attempts = of.Attempts + 1;
+        IsGrpc = of.IsGrpc;
+    }
+
+    /// <summary>Takes over what came of another attempt at the same request.</summary>
+    public void TakeOutcome(RequestContext of)
+    {
+        Endpoint = of.Endpoint;
+        UpstreamStartedAt = of.UpstreamStartedAt;
+        UpstreamHeadersAt = of.UpstreamHeadersAt;
+        Status = of.Status;
+        Category = of.Category;
+        Detail = of.Detail;
+        FailStatus = of.FailStatus;
+        ResponseBytes = of.ResponseBytes;
+    }
+
     /// <summary>The state of the route's breaker when it was asked last, for the log; null without one.</summary>
     public string? Breaker { get; set; }
 

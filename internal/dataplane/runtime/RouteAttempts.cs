@@ -4,12 +4,14 @@ using Gateway.Core.Retry;
 namespace Gateway.DataPlane.Runtime;
 
 /// <summary>
-/// What the attempts of a route have in common over requests and snapshots: the bound on extra ones and the breaker towards the route's
-/// pool. Made by the first request under its settings; a part whose settings have not changed is taken over from the one
+/// What the attempts of a route have in common over requests and snapshots: the bound on extra ones, the breaker towards the route's pool,
+/// the latest latencies. Made by the first request under its settings; a part whose settings have not changed is taken over from the one
 /// before. Thread safe.
 /// </summary>
 internal sealed class RouteAttempts
 {
+    private const double HedgeQuantile = 0.95;
+
     public RouteAttempts(AttemptPlan plan, PoolModel pool, TimeProvider time, RouteAttempts? before)
     {
         bool samePool = before?.Pool == pool.Name;
@@ -23,6 +25,7 @@ internal sealed class RouteAttempts
                 : new ClientBudgets(perClient, time.TimestampFrequency);
         }
         if (pool.Breaker is { } breaker) Breaker = samePool && before!.Breaker?.Settings == breaker ? before.Breaker : new CircuitBreaker(breaker, time);
+        if (plan.Hedge is { After: null }) Latency = samePool && before!.Latency is { } latency ? latency : new LatencyQuantile(HedgeQuantile, time.TimestampFrequency);
     }
 
     public AttemptPlan Plan { get; }
@@ -34,6 +37,9 @@ internal sealed class RouteAttempts
 
     /// <summary>Null without a breaker.</summary>
     public CircuitBreaker? Breaker { get; }
+
+    /// <summary>Of the latest responses; null when nothing asks for it.</summary>
+    public LatencyQuantile? Latency { get; }
 
     /// <summary>Whether it is what a route with these settings needs.</summary>
     public bool Fits(AttemptPlan plan, PoolModel pool) => ReferenceEquals(plan, Plan) && pool.Name == Pool && pool.Breaker == Breaker?.Settings;

@@ -28,6 +28,15 @@ internal static class AttemptMetrics
                 if (route.State.AttemptCounts is { Exhausted: > 0 } counts) readings.Add(counts.Exhausted, route.Name);
             }
         });
+        metrics.ObserveCounter("hedges_total", "Second attempts beside a first that was slow, by whether the client got their response.", ["route", "result"], readings =>
+        {
+            foreach (RouteModel route in Routes(store))
+            {
+                if (route.State.AttemptCounts is not { } counts || counts.HedgesWon + counts.HedgesLost == 0) continue;
+                readings.Add(counts.HedgesWon, route.Name, "won");
+                readings.Add(counts.HedgesLost, route.Name, "lost");
+            }
+        });
         metrics.ObserveGauge("extra_attempts", "The bound on attempts beyond one per request in the last 10 seconds: how many were made, and how many are allowed.", ["route", "state"], 1, readings =>
         {
             long now = time.GetTimestamp();

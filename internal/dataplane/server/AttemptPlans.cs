@@ -16,9 +16,10 @@ internal sealed class AttemptPlans
     public AttemptPlan Compile(RouteConfig route)
     {
         string? deadlineHeader = route.Timeouts.DeadlineHeader;
+        if (route.Hedge is { } hedge) return Make(route.Retry, hedge, deadlineHeader);
         if (_plan is not null && ReferenceEquals(_retry, route.Retry) && _deadlineHeader == deadlineHeader) return _plan;
         (_retry, _deadlineHeader) = (route.Retry, deadlineHeader);
-        return _plan = Make(route.Retry, deadlineHeader);
+        return _plan = Make(route.Retry, null, deadlineHeader);
     }
 
     public static BreakerSettings? Breaker(BreakerConfig? breaker) => breaker is null ? null : new BreakerSettings
@@ -31,7 +32,7 @@ internal sealed class AttemptPlans
         Probes = breaker.Probes,
     };
 
-    private static AttemptPlan Make(RetryConfig retry, string? deadlineHeader)
+    private static AttemptPlan Make(RetryConfig retry, HedgeConfig? hedge, string? deadlineHeader)
     {
         RetryConditions on = RetryConditions.None;
         List<int> codes = [];
@@ -57,6 +58,7 @@ internal sealed class AttemptPlans
             Budget = new RetryBudgetSettings(retry.Budget.Percent, retry.Budget.MinPerSecond),
             PerClient = retry.PerClient is { } client ? new RetryBudgetSettings(client.Percent, client.MinPerSecond) : null,
             ClientHeader = retry.PerClient?.Key.StartsWith(Header, StringComparison.Ordinal) == true ? retry.PerClient.Key[Header.Length..] : null,
+            Hedge = hedge is null ? null : new HedgePlan(DurationText.TryParse(hedge.After, out TimeSpan after) ? after : null),
             DeadlineHeader = deadlineHeader,
         };
     }

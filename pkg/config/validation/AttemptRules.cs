@@ -2,11 +2,13 @@ using System.Globalization;
 
 namespace Gateway.Config.Validation;
 
-/// <summary>What routes and pools say about attempts: retries, breakers, deadlines.</summary>
+/// <summary>What routes and pools say about attempts: retries, hedges, breakers, deadlines.</summary>
 internal static class AttemptRules
 {
     private const string GatewayError = "gateway-error", ServerError = "5xx";
     private static readonly string[] Conditions = ["connect", "reset", "refused", "timeout", ServerError, GatewayError];
+
+    private static readonly TimeSpan LongestHedge = TimeSpan.FromMinutes(1);
 
     // Whose value is not the sender's to choose at this hop.
     private static readonly string[] Framing = ["connection", "content-length", "host", "te", "transfer-encoding", "trailer", "upgrade", "expect", "grpc-timeout"];
@@ -14,6 +16,7 @@ internal static class AttemptRules
     public static void Validate(RouteConfig route, Findings findings)
     {
         if (!ReferenceEquals(route.Retry, RetryConfig.Default)) Retry(route.Retry, findings);
+        if (route.Hedge?.After is { } after) HedgeAfter(after, findings);
         if (route.Timeouts.DeadlineHeader is { } header) DeadlineHeader(header, findings);
     }
 
@@ -67,6 +70,14 @@ internal static class AttemptRules
         return key.StartsWith(Header, StringComparison.Ordinal)
             ? Syntax.Token(key[Header.Length..], "a header field's name")
             : $"\"{Reading.JsonTokens.Shorten(key)}\" tells no clients apart; write \"ip\" or \"header:NAME\"";
+    }
+
+    private static void HedgeAfter(string after, Findings findings)
+    {
+        if (after == "p95" || (DurationText.TryParse(after, out TimeSpan wait) && wait > TimeSpan.Zero && wait <= LongestHedge)) return;
+        findings.Path.Push("hedge");
+        findings.Error("after", ConfigErrorCodes.InvalidValue, $"\"{Reading.JsonTokens.Shorten(after)}\" is neither \"p95\" nor a duration from 1ms to {DurationText.Format(LongestHedge)}");
+        findings.Path.Pop();
     }
 
     private static void DeadlineHeader(string header, Findings findings)

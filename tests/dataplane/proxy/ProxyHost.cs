@@ -51,7 +51,7 @@ internal sealed record ProxyOptions
     /// <summary>Without waits between attempts.</summary>
     public static AttemptPlan Plan(
         int attempts, RetryConditions on = RetryConditions.Connect | RetryConditions.Reset | RetryConditions.Refused, int bufferBytes = 65536,
-        RetryBudgetSettings? budget = null, RetryBudgetSettings? perClient = null, string? clientHeader = null, string? deadlineHeader = null) => new()
+        RetryBudgetSettings? budget = null, RetryBudgetSettings? perClient = null, string? clientHeader = null, string? deadlineHeader = null, HedgePlan? hedge = null) => new()
         {
             Retry = new RetryPolicy(attempts, on),
             Backoff = new Backoff(TimeSpan.Zero, TimeSpan.Zero),
@@ -60,6 +60,7 @@ internal sealed record ProxyOptions
             PerClient = perClient,
             ClientHeader = clientHeader,
             DeadlineHeader = deadlineHeader,
+            Hedge = hedge,
         };
 }
 

@@ -84,11 +84,11 @@ public sealed class GrpcTests(Site site) : IClassFixture<Site>, IDisposable
     }
 
     [Fact]
-    public async Task DeadlineHeader_IsPassed()
+    public async Task Deadline_IsPassedOn_LessWhatHasPassed()
     {
         await using GrpcCall call = Call("Deadline", ("grpc-timeout", "7S"));
         call.CompleteRequests();
-        Assert.Equal("7S", await call.ReadAsync());
+        Assert.Matches("^6[0-9]{6}u$", await call.ReadAsync());
         Assert.Equal(0, (await call.EndAsync()).Status);
     }
 

@@ -121,6 +121,27 @@ public sealed class AttemptTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Hedging_CutsTheTailOfASlowEndpoint_WithinTheBound()
+    {
+        _origins[1].Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(500)));
+        // By turns: the slow one is asked as often as the others.
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(
+            Document("\"hedge\": { \"after\": \"30ms\" }, \"retry\": { \"budget\": { \"percent\": 50 } }", "\"loadBalancing\": \"roundRobin\""));
+        SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 4, Breath);
+        await using (load) await load.MoreAsync(600);
+        Assert.All(load.Samples, s => Assert.Equal(200, s.Status));
+        Assert.InRange(SteadyLoad.Percentile(load.Samples, 99), TimeSpan.Zero, TimeSpan.FromMilliseconds(350));
+
+        await Eventually.Until("the losers are on their way out", async () => (await gateway.MetricsAsync()).Sum("gateway_requests_in_flight") == 0);
+        MetricSamples metrics = await gateway.MetricsAsync();
+        double won = metrics.Sum("gateway_hedges_total", "route=\"all\"", "result=\"won\""), lost = metrics.Sum("gateway_hedges_total", "result=\"lost\"");
+        Assert.InRange(won, 150, load.Samples.Count / 2.0);
+        // A loser may have been cancelled before it was read.
+        Assert.InRange(Hits, load.Samples.Count + won, load.Samples.Count + won + lost + metrics.Sum("gateway_retries_total"));
+        Assert.InRange(won + lost, won, (load.Samples.Count * 0.5) + (3 * (load.Now.TotalSeconds + 10)));
+    }
+
+    [Fact]
     public async Task APost_IsNeverSentTwice_UnlessItCertainlyWasNotProcessed()
     {
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"retry\": { \"attempts\": 3 }", "\"health\": { \"passive\": { \"failures\": 1000 } }"));

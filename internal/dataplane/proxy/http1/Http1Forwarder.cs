@@ -92,6 +92,7 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
             request.UpstreamHeadersAt = services.Time.GetTimestamp();
             if (request.Category == ErrorCategory.None) Http1ResponseHead.Check(exchange, response);
             judge.Record(exchange, route.Pool!, response.Head.Status);
+            if (exchange.Race is not null && !judge.Decides(exchange)) return;
             if (request.Category != ErrorCategory.None || response.Head.Status >= 400)
             {
                 bool answered = request.Category == ErrorCategory.None;
@@ -295,6 +296,8 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
     {
         RequestContext request = exchange.Context;
         Http1ResponseHead.Copy(exchange, response, upgraded: true);
+        // The tunnel ends its sides itself: who ends its direction in order must not be taken for one who left, and the other side reset.
+        exchange.Deadline.Unguard();
         await using Stream near = await exchange.Downstream.UpgradeAsync();
         request.Status = exchange.Downstream.StatusCode;
         // What the tunnel needs it has: an apply must not wait for a WebSocket to end.
