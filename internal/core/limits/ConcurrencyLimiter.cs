@@ -46,6 +46,8 @@ public sealed class ConcurrencyLimiter(TimeProvider time)
     /// <param name="cancellationToken">Calls it off; the answer is then a value, too.</param>
     public async ValueTask<Admission> WaitAsync(int limit, QueueSettings queue, int priority, CancellationToken cancellationToken)
     {
+        // The limit may have grown since others began to wait: who has just come must not overtake them.
+        if (Volatile.Read(ref _counts.Waiting) != 0) Serve(limit, queue.Timeout);
         Waiter waiter = new(this, priority);
         Waiter? displaced = null;
         lock (_gate)

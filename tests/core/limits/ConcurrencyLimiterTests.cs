@@ -61,6 +61,17 @@ public sealed class ConcurrencyLimiterTests
     }
 
     [Fact]
+    public async Task AHigherLimit_IsForThoseWhoWait_BeforeItIsForWhoHasJustCome()
+    {
+        Assert.True(_limiter.TryEnter(1));
+        Task<Admission>[] waiting = [Wait(), Wait(), Wait()];
+        Task<Admission> next = Wait(limit: 2);
+        Assert.Equal(Admission.Admitted, await Ended(waiting[0]));
+        Assert.False(next.IsCompleted);
+        Assert.Equal((2, 3), (_limiter.InFlight, _limiter.Waiting));
+    }
+
+    [Fact]
     public async Task AFullQueue_TurnsAway()
     {
         Assert.True(_limiter.TryEnter(1));

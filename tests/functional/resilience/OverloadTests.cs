@@ -57,7 +57,7 @@ public sealed class OverloadTests : IAsyncLifetime
     public async Task WhoIsTurnedAway_IsToldWhyAndWhenToComeBack()
     {
         _origin.Become(Fault.Hang);
-        await using GatewayProcess gateway = await StartAsync("\"maxInflight\": 1, \"maxQueue\": 1, \"queueTimeout\": \"300ms\"");
+        await using GatewayProcess gateway = await StartAsync("\"maxInflight\": 1, \"maxQueue\": 1, \"queueTimeout\": \"4s\"");
         await using RawHttpClient running = await RawHttpClient.ConnectAsync(gateway.Listener());
         await running.SendAsync(Doc.Get());
         await Eventually.Until("it runs", () => _origin.Hits == 1);
