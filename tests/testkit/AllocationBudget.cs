@@ -9,8 +9,7 @@ public static class AllocationBudget
     /// <summary>What is wrong with a section, a line each: an operation over its budget, or without one, or a budget without an operation. Empty when nothing is.</summary>
     public static string Violations(string section, IEnumerable<(string Name, int Times, Action Run)> operations)
     {
-        using JsonDocument budgets = JsonDocument.Parse(File.ReadAllText(RepositoryRoot.PathOf("bench/budgets.json")));
-        Dictionary<string, long> budget = budgets.RootElement.GetProperty(section).EnumerateObject().ToDictionary(static p => p.Name, static p => p.Value.GetInt64());
+        Dictionary<string, long> budget = Section(section);
         var wrong = new StringBuilder();
         foreach ((string name, int times, Action run) in operations)
         {
@@ -20,6 +19,15 @@ public static class AllocationBudget
         }
         foreach (string name in budget.Keys) wrong.AppendLine($"\"{name}\" is no operation");
         return wrong.ToString();
+    }
+
+    /// <summary>The budget of one operation, for what is measured in another way than here.</summary>
+    public static long Of(string section, string operation) => Section(section)[operation];
+
+    private static Dictionary<string, long> Section(string name)
+    {
+        using JsonDocument budgets = JsonDocument.Parse(File.ReadAllText(RepositoryRoot.PathOf("bench/budgets.json")));
+        return budgets.RootElement.GetProperty(name).EnumerateObject().ToDictionary(static p => p.Name, static p => p.Value.GetInt64());
     }
 
     /// <summary>
