@@ -20,15 +20,26 @@ internal static class RunCommand
     private static readonly Option<bool> AllowUnsigned = new("--allow-unsigned") { Description = "Take unsigned configurations too, over the admin API and from FILE, although there are keys." };
     private static readonly Option<string> Transport = new Option<string>("--transport") { DefaultValueFactory = static _ => "auto", Description = "What carries connections: event loops on epoll, or .NET's sockets. auto takes epoll on Linux." }
         .AcceptOnlyFromAmong("auto", "epoll", "sockets");
+    private static readonly Option<int?> Loops = MakeLoops();
     private static readonly Option<string?> Zone = new("--zone") { HelpName = "NAME", DefaultValueFactory = static _ => Environment.GetEnvironmentVariable("GATEWAY_ZONE") is { Length: > 0 } zone ? zone : null, Description = "Where this gateway runs: endpoints with the same zone are preferred. Default: the environment variable GATEWAY_ZONE." };
     private static readonly Option<string> Level = new Option<string>("--log-level") { DefaultValueFactory = static _ => "info", Description = "Least level that is logged, to stderr." }
         .AcceptOnlyFromAmong("trace", "debug", "info", "warn", "error");
 
     public static System.CommandLine.Command Create()
     {
-        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, PublicKey, Threshold, AllowUnsigned, Transport, Zone, Level };
+        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, PublicKey, Threshold, AllowUnsigned, Transport, Loops, Zone, Level };
         command.SetAction(static parsed => GatewayProcess.RunAsync(Read(parsed)));
         return command;
+    }
+
+    private static Option<int?> MakeLoops()
+    {
+        Option<int?> loops = new("--loops") { HelpName = "N", Description = "Event loops, each with a thread of its own, 1 to 1024. Default: one per processor that the process may use." };
+        loops.Validators.Add(static result =>
+        {
+            if (result.Tokens is [var token] && !(int.TryParse(token.Value, out int count) && count is >= 1 and <= 1024)) result.AddError($"--loops wants a number from 1 to 1024, not '{token.Value}'.");
+        });
+        return loops;
     }
 
     private static RunOptions Read(ParseResult parsed)
@@ -36,7 +47,7 @@ internal static class RunCommand
         string admin = parsed.GetValue(Admin)!;
         return new RunOptions(
             parsed.GetValue(Config)!, admin == "off" ? null : admin, parsed.GetValue(TokenFile), parsed.GetValue(TlsCert), parsed.GetValue(TlsKey),
-            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), parsed.GetValue(Zone), StderrLog.ParseLevel(parsed.GetValue(Level)!))
+            parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), parsed.GetValue(Loops), parsed.GetValue(Zone), StderrLog.ParseLevel(parsed.GetValue(Level)!))
         {
             PublicKeys = parsed.GetValue(PublicKey) ?? [],
             Threshold = parsed.GetValue(Threshold),

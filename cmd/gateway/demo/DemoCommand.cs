@@ -47,7 +47,7 @@ internal static class DemoCommand
             if (config is not null && !await StartOriginsAsync(config, file, origins, time, cancellationToken)) return ExitCodes.Input;
             if (Path.GetDirectoryName(tokenFile) is { Length: > 0 } folder) _ = Directory.CreateDirectory(folder);
             // A history of its own, so that every demo begins with the file as it is; the token stays where gatewayctl looks for it.
-            var options = new RunOptions(file, admin, tokenFile, null, null, null, data.FullName, LastGood: false, TransportKind.Auto, Zone: null, LogLevel.Information);
+            var options = new RunOptions(file, admin, tokenFile, null, null, null, data.FullName, LastGood: false, TransportKind.Auto, Loops: null, Zone: null, LogLevel.Information);
             return await GatewayProcess.RunAsync(options, ready: () =>
             {
                 if (config is null) return;

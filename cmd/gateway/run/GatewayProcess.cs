@@ -53,7 +53,7 @@ internal sealed partial class GatewayProcess
         AdminToken token = AdminToken.LoadOrCreate(_options.TokenFile ?? Path.Combine(store.Folder, "admin.token"));
         if (token.IsExposed) LogTokenExposed(_log);
 
-        await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time) { StandardOutput = Console.OpenStandardOutput(), Transport = _options.Transport, Zone = _options.Zone, AffinityKey = AffinityKey.LoadOrCreate(store.Folder) });
+        await using DataPlaneHost host = new(new DataPlaneOptions(baseFolder, _loggers, _time) { StandardOutput = Console.OpenStandardOutput(), Transport = _options.Transport, Loops = _options.Loops, Zone = _options.Zone, AffinityKey = AffinityKey.LoadOrCreate(store.Folder) });
         AdminApi? api = null;
         await using SideListener side = new(async address =>
             await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => api!.HandleSideAsync(c), _loggers));

@@ -63,7 +63,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
             options.StandardOutput, options.Loggers.CreateLogger("Gateway.AccessLog"), options.Time, Metrics, Seed: (ulong)options.Time.GetTimestamp()));
         _registry = new StateRegistry(Metrics, options.Time, _logger);
         _loops = transport is null && options.Transport != TransportKind.Sockets && OperatingSystem.IsLinux()
-            ? new EpollTransport(Environment.ProcessorCount, options.Loggers.CreateLogger("Gateway.Transport"))
+            ? new EpollTransport(options.Loops ?? Environment.ProcessorCount, options.Loggers.CreateLogger("Gateway.Transport"))
             : null;
         _compiler = new SnapshotCompiler(new PoolParts(
             options.BaseDirectory, options.Zone, _registry, new UpstreamFactory(_loops?.Loops),

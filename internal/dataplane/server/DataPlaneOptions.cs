@@ -18,6 +18,9 @@ public sealed record DataPlaneOptions(string BaseDirectory, ILoggerFactory Logge
     /// <summary>Makes affinity cookies; null for a random one, which no other process knows.</summary>
     public byte[]? AffinityKey { get; init; }
 
+    /// <summary>Event loops, each with a thread of its own; 1 or more. Null for one per processor, which is what pays: a loop never waits for anything but its sockets.</summary>
+    public int? Loops { get; init; }
+
     /// <summary>Where the gateway is, as endpoints' zones are named: those are preferred. Null when that is not known.</summary>
     public string? Zone { get; init; }
 }
@@ -28,7 +31,7 @@ public enum TransportKind
     /// <summary>Event loops on Linux, sockets elsewhere.</summary>
     Auto,
 
-    /// <summary>Event loops of our own on epoll, one per processor; Linux only.</summary>
+    /// <summary>Event loops of our own on epoll (<see cref="DataPlaneOptions.Loops"/>); Linux only.</summary>
     Epoll,
 
     /// <summary>.NET's sockets.</summary>

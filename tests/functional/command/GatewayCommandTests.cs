@@ -39,6 +39,9 @@ public sealed class GatewayCommandTests
     [InlineData("run")]
     [InlineData("run --config")]
     [InlineData("run --config x.json --no-such-option")]
+    [InlineData("run --config x.json --loops 0")]
+    [InlineData("run --config x.json --loops 1025")]
+    [InlineData("run --config x.json --loops many")]
     [InlineData("validate")]
     public async Task WrongUsage_IsExitCode2(string arguments) =>
         Assert.Equal(2, (await GatewayProcess.RunAsync(arguments.Split(' '))).ExitCode);
