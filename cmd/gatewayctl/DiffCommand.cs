@@ -36,6 +36,9 @@ internal static class DiffCommand
         if (difference.MoreChanges is { } more) output.Line($"… and {more} more");
         output.Line("");
         Print(output, difference.Behaviour);
+        if (difference.Replay is not { } replay) return;
+        output.Line($"recorded: {replay.Changed} of {replay.Requests} requests would have another outcome{(replay.Changed == 0 ? "" : $" ({string.Join(", ", replay.ByKind.Select(static k => $"{k.Key} {k.Value}"))})")}");
+        foreach (ReplayedRequest example in replay.Examples) output.Line($"    {example.Count} like {example.Request}: {Outcome(example.Before)} -> {Outcome(example.After)}");
     }
 
     private static void Print(Output output, BehaviourDifference behaviour)

@@ -3,9 +3,22 @@ namespace Gateway.Client;
 /// <summary>Answer to <c>POST /admin/diff</c>: a candidate against the live configuration.</summary>
 /// <param name="Changes">By what the documents say: at most 1000 objects.</param>
 /// <param name="MoreChanges">How many objects there are besides; null for none.</param>
+/// <param name="Replay">By what they do with recorded requests; null when none are recorded.</param>
 /// <param name="Behaviour">By what they do with requests. What is not about routes and pools (listeners' settings, logs) shows in the changes alone.</param>
 public sealed record Difference(
-    string LiveVersion, string Version, IReadOnlyList<ObjectDifference> Changes, int? MoreChanges, BehaviourDifference Behaviour, IReadOnlyList<Config.ConfigError> Warnings);
+    string LiveVersion, string Version, IReadOnlyList<ObjectDifference> Changes, int? MoreChanges, BehaviourDifference Behaviour, ReplayDifference? Replay,
+    IReadOnlyList<Config.ConfigError> Warnings);
+
+/// <summary>What the candidate would do differently with recorded requests.</summary>
+/// <param name="Requests">How many are recorded.</param>
+/// <param name="Changed">Those of them whose route, pool or status would be another.</param>
+/// <param name="ByKind">How many differ by <c>listener</c>, <c>route</c>, <c>pool</c> and <c>status</c>.</param>
+/// <param name="Examples">The commonest changes.</param>
+public sealed record ReplayDifference(int Requests, int Changed, IReadOnlyDictionary<string, int> ByKind, IReadOnlyList<ReplayedRequest> Examples);
+
+/// <param name="Request">Method and URL of one of them, without its query.</param>
+/// <param name="Count">How many changed so.</param>
+public sealed record ReplayedRequest(string Request, ClassOutcome Before, ClassOutcome After, int Count);
 
 /// <param name="Name">Null for a section that is one object.</param>
 /// <param name="Kind"><c>added</c>, <c>removed</c>, <c>changed</c> or <c>moved</c> (a route that stands elsewhere among the others).</param>

@@ -37,6 +37,9 @@ public static class ConfigErrorCodes
     /// <summary>A case under <c>expect</c> does not hold.</summary>
     public const string ExpectFailed = "expect_failed";
 
+    /// <summary>The candidate would treat more of the recorded requests differently than its budget allows.</summary>
+    public const string ReplayBudgetExceeded = "replay_budget_exceeded";
+
     /// <summary>Warning: no request can reach the route.</summary>
     public const string ShadowedRoute = "shadowed_route";
 

@@ -35,6 +35,12 @@ public sealed record GatewayConfig
     [Doc("How the gateway stops.")]
     public ShutdownConfig Shutdown { get; init; } = new();
 
+    [Doc("A ring of recent requests in memory, to try candidates on.")]
+    public ReplayConfig Replay { get; init; } = new();
+
+    [Doc("How changes come into force, by name; \"default\" is the one that applies go by.")]
+    public IReadOnlyDictionary<string, RolloutConfig> Rollout { get; init; } = Empty<RolloutConfig>.Map;
+
     [Doc("How many applied configurations are kept to go back to.")]
     public HistoryConfig History { get; init; } = new();
 }

@@ -25,10 +25,10 @@ internal sealed class DiffEndpoint(DataPlaneHost host, ApplyQueue queue)
             await AdminJson.ProblemAsync(context, 400, "invalid_config", "Invalid Configuration", $"{candidate.Errors.Count} error(s)", candidate.Errors);
             return;
         }
-        DiffView.Answer answer = await queue.CompareAsync(() => Compare(live, snapshot, candidate.Warnings), context.RequestAborted);
+        DiffView.Answer answer = await queue.CompareAsync(() => Compare(live, snapshot, host.Replay(snapshot), candidate.Warnings), context.RequestAborted);
         await AdminJson.WriteAsync(context, 200, answer, DiffView.Write);
     }
 
-    private static DiffView.Answer Compare(GatewaySnapshot live, GatewaySnapshot candidate, IReadOnlyList<ConfigError> warnings) =>
-        new(live.Version, candidate.Version, ConfigDifference.Between(live.Config, candidate.Config), DataPlaneHost.Compare(live, candidate), warnings);
+    private static DiffView.Answer Compare(GatewaySnapshot live, GatewaySnapshot candidate, ReplayReport? replay, IReadOnlyList<ConfigError> warnings) =>
+        new(live.Version, candidate.Version, ConfigDifference.Between(live.Config, candidate.Config), DataPlaneHost.Compare(live, candidate), replay, warnings);
 }

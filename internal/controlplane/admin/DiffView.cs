@@ -13,8 +13,9 @@ internal static class DiffView
     private const int MostFields = 100;
     private const int MostClasses = 200;
     private const int LongestValue = 1000;
+    private static readonly RouteNames NoNames = new([], 0);
 
-    internal sealed record Answer(string LiveVersion, string Version, IReadOnlyList<ObjectChange> Changes, SnapshotDifference Behaviour, IReadOnlyList<ConfigError> Warnings);
+    internal sealed record Answer(string LiveVersion, string Version, IReadOnlyList<ObjectChange> Changes, SnapshotDifference Behaviour, ReplayReport? Replay, IReadOnlyList<ConfigError> Warnings);
 
     public static void Write(Utf8JsonWriter writer, Answer answer)
     {
@@ -26,6 +27,7 @@ internal static class DiffView
         writer.WriteEndArray();
         if (answer.Changes.Count > MostChanges) writer.WriteNumber("moreChanges", answer.Changes.Count - MostChanges);
         WriteBehaviour(writer, answer.Behaviour);
+        if (answer.Replay is { } replay) WriteReplay(writer, replay);
         AdminJson.Errors(writer, "warnings", answer.Warnings);
         writer.WriteEndObject();
     }
@@ -103,6 +105,28 @@ internal static class DiffView
         foreach (IGrouping<string, string> header in change.Witness.Headers.GroupBy(static h => h.Key, static h => h.Value)) WriteTexts(writer, header.Key, [.. header]);
         writer.WriteEndObject();
         writer.WriteEndObject();
+        writer.WriteEndObject();
+    }
+
+    private static void WriteReplay(Utf8JsonWriter writer, ReplayReport replay)
+    {
+        writer.WriteStartObject("replay");
+        writer.WriteNumber("requests", replay.Requests);
+        writer.WriteNumber("changed", replay.Changed);
+        writer.WriteStartObject("byKind");
+        foreach ((string kind, int count) in replay.ByKind) writer.WriteNumber(kind, count);
+        writer.WriteEndObject();
+        writer.WriteStartArray("examples");
+        foreach (ReplayExample example in replay.Examples)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("request", example.Request);
+            WriteOutcome(writer, "before", example.Before, NoNames);
+            WriteOutcome(writer, "after", example.After, NoNames);
+            writer.WriteNumber("count", example.Count);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
         writer.WriteEndObject();
     }
 

@@ -34,11 +34,15 @@ internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
         return new Candidate(document) { Config = reading.Config, Version = reading.Version, Errors = reading.Errors, Warnings = reading.Warnings };
     }
 
-    /// <summary>All that a candidate must pass to become live by an apply: the compile, then what the document itself expects of it.</summary>
+    /// <summary>
+    /// All that a candidate must pass to become live by an apply: the compile, then what the document itself expects of it, then how much of
+    /// recorded traffic it may treat differently.
+    /// </summary>
     public Candidate CompileAndCheck(Candidate candidate, string source)
     {
         candidate = Compile(candidate, source);
-        return candidate.IsBroken ? candidate : candidate with { Errors = host.CheckExpectations(candidate.Snapshot!) };
+        if (!candidate.IsBroken) candidate = candidate with { Errors = host.CheckExpectations(candidate.Snapshot!) };
+        return candidate.IsBroken ? candidate : candidate with { Errors = ReplayGate.Check(candidate.Config!, host.Replay(candidate.Snapshot!)) };
     }
 
     /// <summary>Adds the snapshot, or the errors that only the compiler sees. Enough for what was live before: going back to it needs no gate.</summary>

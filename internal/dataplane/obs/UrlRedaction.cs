@@ -76,7 +76,7 @@ internal static class UrlRedaction
             int end = text.IndexOfAny('&', ';');
             ReadOnlySpan<char> parameter = end < 0 ? text : text[..end];
             int equals = parameter.IndexOf('=');
-            if (equals > 0 && IsSecret(parameter[..equals]))
+            if (equals > 0 && IsSecretName(parameter[..equals]))
             {
                 line.Text(parameter[..(equals + 1)], escaping);
                 line.Ascii("***"u8);
@@ -91,7 +91,8 @@ internal static class UrlRedaction
         }
     }
 
-    private static bool IsSecret(ReadOnlySpan<char> name)
+    /// <summary>Whether a parameter or field of this name carries a credential, as far as names tell.</summary>
+    public static bool IsSecretName(ReadOnlySpan<char> name)
     {
         // "access%5Ftoken" is the same name to the server behind; "user[password]" and "a.token" are caught as parts.
         if (name.Contains('%')) name = Uri.UnescapeDataString(name.ToString());

@@ -15,6 +15,7 @@ internal static class Outcome
         metrics.Record(request.Status, (int)request.Category, request.EndedAt - request.StartedAt);
         if (request.Category == ErrorCategory.RateLimited) services.RateLimited.Add(1, request.Route?.Name ?? "");
         if (request.Category == ErrorCategory.Overloaded) services.OverloadRejections.Add(1, request.Route?.Name ?? "");
+        services.Recorded.Record(request);
         if (services.AccessLog is { } log && log.Wants(request.Status)) log.Write(Entry(exchange));
     }
 

@@ -15,6 +15,9 @@ internal sealed class ProxyServices(SnapshotStore snapshots, GatewayMetrics metr
     public ILogger Log { get; } = loggers.CreateLogger("Gateway.Proxy");
     public RequestIdSource RequestIds { get; } = new();
 
+    /// <summary>Off unless the configuration turns it on.</summary>
+    public RequestRing Recorded { get; init; } = new();
+
     /// <summary>Turns requests away while the whole process is hard pressed.</summary>
     public LoadShedder Shedder { get; init; } = new();
 

@@ -24,6 +24,7 @@ public sealed class GatewaySnapshot
     public GatewayConfig Config { get; internal init; } = null!;
 
     internal AccessLogModel AccessLog { get; init; } = AccessLogModel.Off;
+    internal RecordingModel Recording { get; init; } = RecordingModel.Off;
     internal ListenerModel[] Listeners { get; init; } = [];
     internal RouteModel[] Routes { get; init; } = [];
     internal PoolModel[] Pools { get; init; } = [];

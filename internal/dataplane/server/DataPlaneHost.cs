@@ -38,6 +38,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
     private readonly HealthMonitor _health;
     private readonly ProcessPressure _pressure;
     private readonly AccessLog _accessLog;
+    private readonly RequestRing _recorded = new();
     private readonly EpollTransport? _loops;
     private readonly LeaseCounter _inFlight = new();
     private readonly SemaphoreSlim _applying = new(1, 1);
@@ -76,7 +77,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         _pressure = new ProcessPressure(shedder, _loops?.Loops ?? [], options.Time, _logger);
         if (application is null)
         {
-            ProxyServices services = new(_store, Metrics, options.Time, options.Loggers, _accessLog) { Shedder = shedder };
+            ProxyServices services = new(_store, Metrics, options.Time, options.Loggers, _accessLog) { Shedder = shedder, Recorded = _recorded };
             application = (listener, _, inFlight) => new ListenerApplication<Exchange>(new GatewayApplication(services, listener), inFlight);
         }
         KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));
@@ -181,6 +182,10 @@ public sealed class DataPlaneHost : IAsyncDisposable
     /// <summary>What a candidate would do differently with requests than another snapshot. Changes nothing.</summary>
     public static SnapshotDifference Compare(GatewaySnapshot before, GatewaySnapshot candidate) => SnapshotComparison.Compare(before, candidate);
 
+    /// <summary>What a candidate would do differently with the requests that were recorded; null when none are, or nothing is live. Changes nothing.</summary>
+    public ReplayReport? Replay(GatewaySnapshot candidate) =>
+        _recorded.IsOn && _store.Current is { } live ? Server.Replay.Run(_recorded.Read(), live, candidate) : null;
+
     /// <summary>Opens the access log's file anew, for a rotation that is not noticed by itself.</summary>
     public void ReopenAccessLog() => _accessLog.Reopen();
 
@@ -225,6 +230,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         // The metrics of the document apply from now on; so do its listeners' models for handshakes and connection limits.
         Metrics.MaxSeries = candidate.Config.Metrics.MaxSeries;
         _accessLog.Reconfigure(candidate.AccessLog);
+        _recorded.Configure(candidate.Recording);
         foreach (ListenerModel listener in candidate.Listeners) listener.State.LastModel = listener;
         // Held over the publish, which may release it at once; and as long as connections of a removed listener may bring requests, which
         // are routed by the listener's last model.

@@ -33,6 +33,7 @@ internal sealed class SnapshotCompiler(PoolParts parts)
             CompiledAt = parts.Time.GetUtcNow(),
             Config = config,
             AccessLog = accessLog,
+            Recording = RecordingModel.Compile(config),
             Listeners = listeners,
             Routes = routes,
             Pools = pools,

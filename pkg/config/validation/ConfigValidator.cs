@@ -16,6 +16,7 @@ internal static class ConfigValidator
         RouteRules.Validate(config.Routes, references, findings);
         PoolRules.Validate(config.Pools, findings);
         ObservabilityRules.Validate(config, findings);
+        RolloutRules.Validate(config, findings);
         // What is wrong may be the very reference that is missed.
         if (!findings.HasErrors) references.WarnOfUnused();
     }

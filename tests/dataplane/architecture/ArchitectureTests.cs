@@ -39,6 +39,8 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.OutcomeChange",
         "Gateway.DataPlane.Server.PoolStatus",
         "Gateway.DataPlane.Server.ProbeStatus",
+        "Gateway.DataPlane.Server.ReplayExample",
+        "Gateway.DataPlane.Server.ReplayReport",
         "Gateway.DataPlane.Server.RouteOutcome",
         "Gateway.DataPlane.Server.SnapshotDifference",
         "Gateway.DataPlane.Server.StopReport",
