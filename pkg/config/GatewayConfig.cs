@@ -41,6 +41,9 @@ public sealed record GatewayConfig
     [Doc("How changes come into force, by name; \"default\" is the one that applies go by.")]
     public IReadOnlyDictionary<string, RolloutConfig> Rollout { get; init; } = Empty<RolloutConfig>.Map;
 
+    [Doc("What helps to find faults.")]
+    public DebugConfig Debug { get; init; } = new();
+
     [Doc("How many applied configurations are kept to go back to.")]
     public HistoryConfig History { get; init; } = new();
 }

@@ -12,6 +12,7 @@ internal static class BuiltInFeatures
 
     private static readonly Feature[] InOrder =
     [
+        Explain.ExplainFeature.Compile,
         Redirect.RedirectFeature.Compile,
         Respond.RespondFeature.Compile,
         Overload.OverloadFeature.Compile,

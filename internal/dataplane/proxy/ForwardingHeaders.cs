@@ -36,6 +36,8 @@ internal static class ForwardingHeaders
         ["Content-Length"] = Rule.Drop,
         ["Expect"] = Rule.Drop,
         ["X-Request-Id"] = Rule.Drop,
+        // A question to this gateway, perhaps with a signature that others could use.
+        ["X-Gateway-Explain"] = Rule.Drop,
         ["X-Forwarded-For"] = Rule.ForwardedFor,
         ["X-Forwarded-Proto"] = Rule.ForwardedProto,
         ["X-Forwarded-Host"] = Rule.ForwardedHost,

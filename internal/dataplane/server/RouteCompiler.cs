@@ -1,5 +1,6 @@
 using Gateway.Config;
 using Gateway.DataPlane.Policy;
+using Gateway.DataPlane.Policy.Explain;
 using Gateway.DataPlane.Policy.Overload;
 using Gateway.DataPlane.Runtime;
 
@@ -8,8 +9,10 @@ namespace Gateway.DataPlane.Server;
 /// <summary>Routes with their pools and filters.</summary>
 internal sealed class RouteCompiler(StateRegistry registry, TimeProvider time)
 {
-    public RouteModel[] Compile(IReadOnlyList<RouteConfig> routes, PoolModel[] pools, List<ConfigError> errors)
+    public RouteModel[] Compile(GatewayConfig config, PoolModel[] pools, List<ConfigError> errors)
     {
+        IReadOnlyList<RouteConfig> routes = config.Routes;
+        IRequestFilter? explainHeader = ExplainFeature.Of(config.Debug, time, errors);
         Dictionary<string, PoolModel> byName = new(pools.Length);
         foreach (PoolModel pool in pools) byName[pool.Name] = pool;
         HashSet<string> names = new(routes.Count);
@@ -29,7 +32,7 @@ internal sealed class RouteCompiler(StateRegistry registry, TimeProvider time)
             {
                 Name = route.Name,
                 Pool = pool,
-                Filters = BuiltInFeatures.Compile(new FeatureSite(route, state, priority, time, $"routes[{i}]", errors)),
+                Filters = BuiltInFeatures.Compile(new FeatureSite(route, state, priority, time, explainHeader, $"routes[{i}]", errors)),
                 MaxBodyBytes = route.BodyBytes?.Bytes,
                 RequestTimeout = OrInfinite(route.Timeouts.Request),
                 AttemptTimeout = OrInfinite(route.Timeouts.Attempt),

@@ -18,7 +18,7 @@ internal sealed class SnapshotCompiler(PoolParts parts)
         // 1. What routes refer to.
         PoolModel[] pools = new PoolCompiler(parts, live).Compile(config.Pools, errors);
         // 2. Routes, in the order of the document.
-        RouteModel[] routes = new RouteCompiler(parts.Registry, parts.Time).Compile(config.Routes, pools, errors);
+        RouteModel[] routes = new RouteCompiler(parts.Registry, parts.Time).Compile(config, pools, errors);
         // 3. Listeners, with the tables of the routes they serve.
         ListenerModel[] listeners = new ListenerCompiler(parts.BaseDirectory, parts.Registry, parts.Time).Compile(config, errors, warnings, out ListenerDraft[] drafts)
             ? new RoutingCompiler(config, routes, parts.Time).Compile(drafts, errors, warnings)

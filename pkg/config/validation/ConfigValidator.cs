@@ -17,6 +17,7 @@ internal static class ConfigValidator
         PoolRules.Validate(config.Pools, findings);
         ObservabilityRules.Validate(config, findings);
         RolloutRules.Validate(config, findings);
+        DebugRules.Validate(config.Debug, findings);
         // What is wrong may be the very reference that is missed.
         if (!findings.HasErrors) references.WarnOfUnused();
     }

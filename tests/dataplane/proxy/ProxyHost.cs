@@ -136,7 +136,7 @@ internal sealed class ProxyHost : IAsyncDisposable
         {
             Name = "route",
             Pool = pool,
-            Filters = options.Route is null ? [] : BuiltInFeatures.Compile(new FeatureSite(options.Route, new RouteState("r", new RouteMetrics("r")), PriorityRule.Default, options.Time, "routes[0]", errors)),
+            Filters = options.Route is null ? [] : BuiltInFeatures.Compile(new FeatureSite(options.Route, new RouteState("r", new RouteMetrics("r")), PriorityRule.Default, options.Time, null, "routes[0]", errors)),
             MaxBodyBytes = options.RouteBodyBytes,
             RequestTimeout = options.Request,
             AttemptTimeout = options.Attempt,
