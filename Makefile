@@ -2,7 +2,7 @@ CONFIG ?= configs/quickstart.json
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 export DOTNET_NOLOGO = 1
 
-.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load soak clean
+.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load bench-scaling soak clean
 
 run: build            ## build, start demo origins and the gateway, print what to try
 	@bin/gateway demo --config $(CONFIG)
@@ -38,6 +38,10 @@ bench-scale: build    ## from posted bytes to an answered request, 10 000 and 10
 bench-load: build     ## side by side with nginx, HAProxy and plain YARP: CPU per request
 	@dotnet build bench/load -c Release --nologo -v quiet
 	@artifacts/bin/Gateway.Bench.Load/release/Gateway.Bench.Load --output bench/results/$$(date +%F)-load-$$(git rev-parse --short HEAD).md $(ARGS)
+
+bench-scaling: build  ## CPU per request with one event loop and with two
+	@dotnet build bench/load -c Release --nologo -v quiet
+	@artifacts/bin/Gateway.Bench.Load/release/Gateway.Bench.Load scaling --output bench/results/$$(date +%F)-scaling-$$(git rev-parse --short HEAD).md $(ARGS)
 
 soak: build           ## mixed load with faults and a swap each second, ten minutes or SECONDS: nothing may fail or grow
 	@dotnet build bench/soak -c Release --nologo -v quiet

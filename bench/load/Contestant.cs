@@ -1,8 +1,12 @@
 using System.Diagnostics;
+using System.Globalization;
 
 namespace Gateway.Bench.Load;
 
-/// <summary>A proxy in the comparison: how it is started, and on which port it answers. Ports: base plain, +1 TLS, +2 HTTP/2 in clear text; slow ones +10.</summary>
+/// <summary>
+/// A proxy in the comparison: how it is started, and on which port it answers. Ports: base plain, +1 TLS, +2 HTTP/2 in clear text, +9 ours
+/// for metrics; slow ones +10.
+/// </summary>
 internal sealed class Contestant(string name, int basePort, Func<Contestant, Process> start, string version) : IDisposable
 {
     public string Name { get; } = name;
@@ -10,7 +14,28 @@ internal sealed class Contestant(string name, int basePort, Func<Contestant, Pro
     public int BasePort { get; } = basePort;
     public Process Process { get; private set; } = null!;
 
-    public void Start() => Process = start(this);
+    /// <summary>It writes a line for each request, unlike its namesake.</summary>
+    public bool Logs { get; init; }
+
+    /// <summary>It tells what it allocates.</summary>
+    public bool Measures { get; init; }
+
+    /// <summary>Returns when it answers.</summary>
+    public async Task StartAsync()
+    {
+        Process = start(this);
+        await Stage.WaitForAsync(BasePort);
+    }
+
+    /// <summary>Managed bytes allocated so far; NaN when it does not tell.</summary>
+    public async Task<double> AllocatedAsync()
+    {
+        if (!Measures) return double.NaN;
+        using var http = new HttpClient();
+        string metrics = await http.GetStringAsync($"http://127.0.0.1:{BasePort + 9}/metrics");
+        string line = metrics.Split('\n').First(static l => l.StartsWith("dotnet_gc_allocated_bytes_total ", StringComparison.Ordinal));
+        return double.Parse(line.Split(' ')[1], CultureInfo.InvariantCulture);
+    }
 
     public string Url(Scenario scenario)
     {

@@ -10,9 +10,12 @@ internal sealed class Contestants(string folder, string repository)
     private const string ProxyCore = "0";
     private const string LoadCore = "1";
 
+    /// <summary>Where haproxy sends its log; somebody must read it (<see cref="Syslog"/>).</summary>
+    public string SyslogSocket { get; } = $"{folder}/syslog";
+
     private static readonly string Self = Environment.ProcessPath!;
 
-    public Process StartOrigin()
+    public Process StartOrigin(bool everywhere)
     {
         Write("www/small", new string('x', 130));
         Write("www/large", new string('x', 100_000));
@@ -21,12 +24,13 @@ internal sealed class Contestants(string folder, string repository)
             events { worker_connections 8192; }
             http { access_log off; keepalive_requests 1000000000; open_file_cache max=16; server { listen 127.0.0.1:{{OriginPort}} backlog=8192; root {{folder}}/www; } }
             """);
-        return ProcessTree.Start("nginx", $"-c {folder}/origin.conf -p {folder}", LoadCore);
+        return ProcessTree.Start("nginx", $"-c {folder}/origin.conf -p {folder}", everywhere ? null : LoadCore);
     }
 
     public static Process StartSlowOrigin() => ProcessTree.Start(Self, $"slow {SlowPort} 100", LoadCore);
 
-    public Contestant Gateway() => new("gateway", 19100, _ =>
+    /// <param name="cores">As taskset takes them.</param>
+    public Contestant Gateway(string name = "gateway", string cores = ProxyCore, string arguments = "") => new(name, 19100, _ =>
     {
         Write("gateway.json", $$"""
             { "version": "v1",
@@ -44,55 +48,63 @@ internal sealed class Contestants(string folder, string repository)
                 "slow": { "endpoints": [{ "address": "127.0.0.1:{{SlowPort}}" }] } },
               "accessLog": { "output": "{{folder}}/gateway-access.log" } }
             """);
-        return ProcessTree.Start(Path.Combine(repository, "bin/gateway"), $"run --config {folder}/gateway.json --data-dir {folder}/data --admin 127.0.0.1:19109 {Environment.GetEnvironmentVariable("GATEWAY_ARGS")}", ProxyCore);
-    }, "this commit");
+        return ProcessTree.Start(Path.Combine(repository, "bin/gateway"), $"run --config {folder}/gateway.json --data-dir {folder}/data --admin 127.0.0.1:19109 {arguments} {Environment.GetEnvironmentVariable("GATEWAY_ARGS")}", cores);
+    }, "this commit")
+    { Logs = true, Measures = true };
 
-    public Contestant Nginx() => new("nginx", 19200, _ =>
+    /// <param name="logs">With an access log, buffered as its documentation advises for load.</param>
+    public Contestant Nginx(bool logs = false) => new(logs ? "nginx, log" : "nginx", logs ? 19500 : 19200, c =>
     {
-        Write("nginx.conf", $$"""
-            worker_processes 1; pid {{folder}}/nginx.pid; error_log {{folder}}/nginx.err; daemon off; worker_rlimit_nofile 65535;
+        string name = $"nginx-{c.BasePort}", log = logs ? $"{folder}/{name}-access.log combined buffer=64k flush=1s" : "off";
+        Write($"{name}.conf", $$"""
+            worker_processes 1; pid {{folder}}/{{name}}.pid; error_log {{folder}}/{{name}}.err; daemon off; worker_rlimit_nofile 65535;
             events { worker_connections 16384; }
             http {
-              access_log off; keepalive_requests 1000000000;
+              access_log {{log}}; keepalive_requests 1000000000;
               proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
               proxy_buffers 16 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 128k;
               upstream origin { server 127.0.0.1:{{OriginPort}}; keepalive 2048; keepalive_requests 1000000000; }
               upstream slow { server 127.0.0.1:{{SlowPort}}; keepalive 2048; keepalive_requests 1000000000; }
-              server { listen 127.0.0.1:19200 backlog=8192; location / { proxy_pass http://origin; } }
-              server { listen 127.0.0.1:19201 ssl backlog=8192; ssl_certificate {{folder}}/cert.pem; ssl_certificate_key {{folder}}/key.pem; location / { proxy_pass http://origin; } }
-              server { listen 127.0.0.1:19202 http2 backlog=8192; location / { proxy_pass http://origin; } }
-              server { listen 127.0.0.1:19210 backlog=8192; location / { proxy_pass http://slow; } }
+              server { listen 127.0.0.1:{{c.BasePort}} backlog=8192; location / { proxy_pass http://origin; } }
+              server { listen 127.0.0.1:{{c.BasePort + 1}} ssl backlog=8192; ssl_certificate {{folder}}/cert.pem; ssl_certificate_key {{folder}}/key.pem; location / { proxy_pass http://origin; } }
+              server { listen 127.0.0.1:{{c.BasePort + 2}} http2 backlog=8192; location / { proxy_pass http://origin; } }
+              server { listen 127.0.0.1:{{c.BasePort + 10}} backlog=8192; location / { proxy_pass http://slow; } }
             }
             """);
-        return ProcessTree.Start("nginx", $"-c {folder}/nginx.conf -p {folder}", ProxyCore);
-    }, FirstLine("nginx", "-v"));
+        return ProcessTree.Start("nginx", $"-c {folder}/{name}.conf -p {folder}", ProxyCore);
+    }, FirstLine("nginx", "-v"))
+    { Logs = logs };
 
-    public Contestant HaProxy() => new("haproxy", 19300, _ =>
+    /// <param name="logs">With its HTTP log sent to a syslog socket, which is the only kind of log that it writes under load.</param>
+    public Contestant HaProxy(bool logs = false) => new(logs ? "haproxy, log" : "haproxy", logs ? 19600 : 19300, c =>
     {
+        string name = $"haproxy-{c.BasePort}";
         File.WriteAllText(Path.Combine(folder, "pair.pem"), File.ReadAllText(Path.Combine(folder, "cert.pem")) + File.ReadAllText(Path.Combine(folder, "key.pem")));
         // It drops idle upstream connections beyond a quarter of its descriptors: with fewer it looks twice as slow at 1000 connections.
-        Write("haproxy.cfg", $$"""
+        Write($"{name}.cfg", $$"""
             global
               maxconn 9000
               nbthread 1
+              {{(logs ? $"log {SyslogSocket} local0" : "")}}
             defaults
               mode http
+              {{(logs ? "log global\n  option httplog" : "")}}
               timeout connect 5s
               timeout client 60s
               timeout server 60s
               option forwardfor
               http-reuse always
             frontend plain
-              bind 127.0.0.1:19300 backlog 8192
+              bind 127.0.0.1:{{c.BasePort}} backlog 8192
               default_backend origin
             frontend tls
-              bind 127.0.0.1:19301 ssl crt {{folder}}/pair.pem alpn h2,http/1.1
+              bind 127.0.0.1:{{c.BasePort + 1}} ssl crt {{folder}}/pair.pem alpn h2,http/1.1
               default_backend origin
             frontend h2c
-              bind 127.0.0.1:19302 proto h2
+              bind 127.0.0.1:{{c.BasePort + 2}} proto h2
               default_backend origin
             frontend slow
-              bind 127.0.0.1:19310 backlog 8192
+              bind 127.0.0.1:{{c.BasePort + 10}} backlog 8192
               default_backend slow
             backend origin
               server o 127.0.0.1:{{OriginPort}}
@@ -100,8 +112,9 @@ internal sealed class Contestants(string folder, string repository)
               server o 127.0.0.1:{{SlowPort}}
 
             """);
-        return ProcessTree.Start("haproxy", $"-f {folder}/haproxy.cfg -db", ProxyCore);
-    }, FirstLine("haproxy", "-v"));
+        return ProcessTree.Start("haproxy", $"-f {folder}/{name}.cfg -db", ProxyCore);
+    }, FirstLine("haproxy", "-v"))
+    { Logs = logs };
 
     public Contestant Yarp() => new("plain YARP", 19400, c =>
         ProcessTree.Start(Self, $"yarp {c.BasePort} {OriginPort} {c.BasePort + 1} {folder}/cert.pem {folder}/key.pem", ProxyCore), "2.1.0");

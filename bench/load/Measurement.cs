@@ -5,7 +5,8 @@ using System.Text.RegularExpressions;
 namespace Gateway.Bench.Load;
 
 /// <summary>One run of one scenario against one contestant.</summary>
-internal sealed record Row(string Scenario, string Contestant, int Round, long Requests, double Seconds, double UserMicros, double SystemMicros, double P50Ms, double P99Ms, double ResidentMb, long Errors)
+/// <param name="AllocatedBytes">By a request, on the managed heap; NaN for who does not tell.</param>
+internal sealed record Row(string Scenario, string Contestant, int Round, long Requests, double Seconds, double UserMicros, double SystemMicros, double P50Ms, double P99Ms, double ResidentMb, double AllocatedBytes, long Errors)
 {
     public double CpuMicros => UserMicros + SystemMicros;
     public double PerSecond => Requests / Seconds;
@@ -13,20 +14,25 @@ internal sealed record Row(string Scenario, string Contestant, int Round, long R
 
 internal static partial class Measurement
 {
-    public static async Task<Row> RunAsync(Scenario scenario, Contestant contestant, int round, int seconds)
+    /// <param name="loadCore">Where the load tool runs, as taskset takes it; null for anywhere.</param>
+    public static async Task<Row> RunAsync(Scenario scenario, Contestant contestant, int round, int seconds, string? loadCore = "1")
     {
         string arguments = scenario.Arguments.Replace("{url}", contestant.Url(scenario)).Replace("{seconds}", seconds.ToString(CultureInfo.InvariantCulture));
-        if (scenario.Tool == "wrk") arguments = "--latency " + arguments;
+        string times = Path.GetTempFileName();
+        arguments = (scenario.Tool == "wrk" ? "--latency " : $"--log-file={times} ") + arguments;
+        double allocated = await contestant.AllocatedAsync();
         (double user, double system, _) = ProcessTree.Read(contestant.Process.Id);
         long started = Stopwatch.GetTimestamp();
-        using Process tool = ProcessTree.Start(scenario.Tool, arguments, core: "1");
+        using Process tool = ProcessTree.Start(scenario.Tool, arguments, loadCore);
         string output = await tool.StandardOutput.ReadToEndAsync() + await tool.StandardError.ReadToEndAsync();
         await tool.WaitForExitAsync();
         double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
         (double userAfter, double systemAfter, long resident) = ProcessTree.Read(contestant.Process.Id);
-        (long requests, long errors, double p50, double p99) = scenario.Tool == "wrk" ? Wrk(output) : H2Load(output);
+        allocated = await contestant.AllocatedAsync() - allocated;
+        (long requests, long errors, double p50, double p99) = scenario.Tool == "wrk" ? Wrk(output) : H2Load(output, times);
+        File.Delete(times);
         double n = Math.Max(requests, 1);
-        return new Row(scenario.Name, contestant.Name, round, requests, elapsed, (userAfter - user) * 1e6 / n, (systemAfter - system) * 1e6 / n, p50, p99, resident / 1048576.0, errors);
+        return new Row(scenario.Name, contestant.Name, round, requests, elapsed, (userAfter - user) * 1e6 / n, (systemAfter - system) * 1e6 / n, p50, p99, resident / 1048576.0, allocated / n, errors);
     }
 
     private static (long, long, double, double) Wrk(string output)
@@ -39,12 +45,15 @@ internal static partial class Measurement
         return (total.Success ? long.Parse(total.Groups[1].Value, CultureInfo.InvariantCulture) : 0, errors, Milliseconds(output, @"50%\s+([\d.]+)(us|ms|s)"), Milliseconds(output, @"99%\s+([\d.]+)(us|ms|s)"));
     }
 
-    private static (long, long, double, double) H2Load(string output)
+    private static (long, long, double, double) H2Load(string output, string times)
     {
         Match done = Regex.Match(output, @"(\d+) succeeded, (\d+) failed, (\d+) errored");
-        if (!done.Success) return (0, 0, 0, 0);
+        if (!done.Success) return (0, 0, double.NaN, double.NaN);
+        // Its summary has no percentiles; its log has a line for each request: start, status, microseconds.
+        double[] took = [.. File.ReadLines(times).Select(static l => double.Parse(l[(l.LastIndexOf('\t') + 1)..], CultureInfo.InvariantCulture) / 1000).Order()];
+        double Percentile(double share) => took.Length == 0 ? double.NaN : took[(int)((took.Length - 1) * share)];
         return (long.Parse(done.Groups[1].Value, CultureInfo.InvariantCulture), long.Parse(done.Groups[2].Value, CultureInfo.InvariantCulture) + long.Parse(done.Groups[3].Value, CultureInfo.InvariantCulture),
-            Milliseconds(output, @"time for request:\s+\S+\s+\S+\s+([\d.]+)(us|ms|s)"), double.NaN);
+            Percentile(0.5), Percentile(0.99));
     }
 
     private static double Milliseconds(string output, string pattern)

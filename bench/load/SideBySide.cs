@@ -1,9 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
-using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
-
 namespace Gateway.Bench.Load;
 
 /// <summary>
@@ -12,99 +6,44 @@ namespace Gateway.Bench.Load;
 /// </summary>
 internal static class SideBySide
 {
-    private static readonly (string Tool, string Package)[] Needed =
-        [("wrk", "wrk"), ("nginx", "nginx"), ("haproxy", "haproxy"), ("h2load", "nghttp2-client"), ("taskset", "util-linux")];
-
-    public static async Task<int> RunAsync(string[] args)
+    public static async Task<int> RunAsync(Arguments arguments)
     {
-        int seconds = Option(args, "--seconds", 5), rounds = Option(args, "--rounds", 3), warmup = Option(args, "--warmup", 3);
-        string only = args.SkipWhile(a => a != "--only").Skip(1).FirstOrDefault() ?? "";
-        string? output = args.SkipWhile(a => a != "--output").Skip(1).FirstOrDefault();
-        string[] missing = [.. Needed.Where(n => !OnPath(n.Tool)).Select(n => n.Package)];
-        if (missing.Length > 0)
-        {
-            Console.Error.WriteLine($"bench-load needs tools that are not here: apt-get install {string.Join(' ', missing)}");
-            return 1;
-        }
-
-        string folder = Directory.CreateTempSubdirectory("gateway-bench-").FullName;
-        WriteCertificate(folder);
-        var contestants = new Contestants(folder, Directory.GetCurrentDirectory());
-        var all = new List<Contestant> { contestants.Gateway(), contestants.Nginx(), contestants.HaProxy(), contestants.Yarp() };
-        using Process origin = contestants.StartOrigin();
-        using Process slow = Contestants.StartSlowOrigin();
+        int seconds = arguments.Number("--seconds", 5), rounds = arguments.Number("--rounds", 3);
+        string only = arguments.Text("--only") ?? "";
+        Scenario[] scenarios = [.. Scenario.All.Where(s => s.Name.Contains(only, StringComparison.OrdinalIgnoreCase))];
+        using Stage? stage = await Stage.SetAsync();
+        if (stage is null) return 1;
+        Contestants c = stage.Contestants;
+        Contestant[] all = [c.Gateway(), c.Nginx(), c.HaProxy(), c.Yarp(), c.Nginx(logs: true), c.HaProxy(logs: true)];
         var rows = new List<Row>();
+        // Each with processes of its own, before those of the table are started.
+        IReadOnlyList<StartRow> starts = StartUp.Name.Contains(only, StringComparison.OrdinalIgnoreCase) ? await StartUp.MeasureAsync(c) : [];
+        IReadOnlyList<IdleRow> idle = IdleMemory.Name.Contains(only, StringComparison.OrdinalIgnoreCase) ? await IdleMemory.MeasureAsync([c.Gateway(), c.Nginx(), c.HaProxy(), c.Yarp()]) : [];
         try
         {
-            await WaitForAsync(Contestants.OriginPort);
-            await WaitForAsync(Contestants.SlowPort);
-            foreach (Contestant contestant in all)
+            foreach (Contestant contestant in all.Where(contestant => scenarios.Any(s => s.Takes(contestant)))) await contestant.StartAsync();
+            foreach (Scenario scenario in scenarios)
             {
-                contestant.Start();
-                await WaitForAsync(contestant.BasePort);
-            }
-            // Until steady: a .NET contestant compiles its code anew for tens of thousands of requests, and would look twice as slow until then.
-            foreach (Contestant contestant in all) await Measurement.RunAsync(Scenario.All[0], contestant, 0, 5 * warmup);
-            foreach (Scenario scenario in Scenario.All.Where(s => s.Name.Contains(only, StringComparison.OrdinalIgnoreCase)))
-            {
-                Contestant[] able = [.. all.Where(c => !(scenario.Slow && c.Name == "plain YARP"))];
-                foreach (Contestant contestant in able) await Measurement.RunAsync(scenario, contestant, 0, warmup);
+                Contestant[] able = [.. all.Where(scenario.Takes)];
+                long logged = stage.Logged;
+                foreach (Contestant contestant in able) await Steady.WarmUpAsync(scenario, contestant);
                 for (int round = 1; round <= rounds; round++)
                 {
                     foreach (Contestant contestant in able)
                     {
                         Row row = await Measurement.RunAsync(scenario, contestant, round, seconds);
                         rows.Add(row);
-                        Console.Error.WriteLine($"{row.Scenario,-42} {row.Contestant,-11} {row.CpuMicros,7:F1} us/req ({row.UserMicros:F1}/{row.SystemMicros:F1}) {row.PerSecond,8:F0}/s p99 {row.P99Ms:F2} ms errors {row.Errors}");
+                        Console.Error.WriteLine($"{row.Scenario,-42} {row.Contestant,-12} {row.CpuMicros,7:F1} us/req ({row.UserMicros:F1}/{row.SystemMicros:F1}) {row.PerSecond,8:F0}/s p99 {row.P99Ms:F2} ms errors {row.Errors}");
                     }
                 }
+                if (scenario.Logged && stage.Logged == logged) throw new InvalidOperationException("haproxy was to log each request and did not");
             }
         }
         finally
         {
             foreach (Contestant contestant in all) contestant.Dispose();
-            foreach (Process helper in (Process[])[origin, slow])
-            {
-                if (!helper.HasExited) helper.Kill(entireProcessTree: true);
-            }
-            Directory.Delete(folder, recursive: true);
         }
-        string report = Report.Write(rows, all, seconds, rounds);
-        if (output is null) Console.WriteLine(report);
-        else File.WriteAllText(output, report);
+        arguments.Publish(Report.Write(rows, all, idle, starts, seconds, rounds));
         return 0;
-    }
-
-    private static int Option(string[] args, string name, int otherwise) =>
-        args.SkipWhile(a => a != name).Skip(1).FirstOrDefault() is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
-
-    private static bool OnPath(string tool) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Any(folder => File.Exists(Path.Combine(folder, tool)));
-
-    private static async Task WaitForAsync(int port)
-    {
-        for (int i = 0; i < 200; i++)
-        {
-            try
-            {
-                using var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
-                await socket.ConnectAsync("127.0.0.1", port);
-                return;
-            }
-            catch (SocketException)
-            {
-                await Task.Delay(50);
-            }
-        }
-        throw new InvalidOperationException($"nothing listens on port {port} after 10 seconds");
-    }
-
-    private static void WriteCertificate(string folder)
-    {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=bench", key, HashAlgorithmName.SHA256);
-        using X509Certificate2 certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(30));
-        File.WriteAllText(Path.Combine(folder, "cert.pem"), certificate.ExportCertificatePem() + "\n");
-        File.WriteAllText(Path.Combine(folder, "key.pem"), key.ExportPkcs8PrivateKeyPem() + "\n");
     }
 }
