@@ -15,9 +15,13 @@ internal sealed partial class LoopWatchdog(EventLoop[] loops, ILogger logger)
     // A loop that stalls all the time is told of once a second.
     private const long LogMilliseconds = 1000;
 
+    // The first requests wait while their code is compiled: counted, but no matter for whoever starts a gateway and reads its log.
+    private const long StartMilliseconds = 10_000;
+
     private readonly Watched[] _watched = [.. loops.Select(static loop => new Watched(loop))];
     private readonly ManualResetEvent _stop = new(false);
     private Thread? _thread;
+    private long _startedAt = long.MinValue / 2;
 
     private sealed class Watched(EventLoop loop)
     {
@@ -36,6 +40,7 @@ internal sealed partial class LoopWatchdog(EventLoop[] loops, ILogger logger)
         lock (_watched)
         {
             if (_thread is not null) return;
+            _startedAt = Environment.TickCount64;
             _thread = new Thread(Run) { IsBackground = true, Name = "loop-watchdog" };
             _thread.Start();
         }
@@ -57,12 +62,13 @@ internal sealed partial class LoopWatchdog(EventLoop[] loops, ILogger logger)
     /// <param name="nowMilliseconds">As <see cref="Environment.TickCount64"/>.</param>
     internal void Look(long nowMilliseconds)
     {
+        LogLevel level = nowMilliseconds - _startedAt < StartMilliseconds ? LogLevel.Debug : LogLevel.Warning;
         foreach (Watched watched in _watched)
         {
             long busySince = watched.Loop.BusySince;
             if (watched.StalledSince != 0 && busySince != watched.StalledSince)
             {
-                if (watched.Logged) Turned(logger, watched.Loop.Name, nowMilliseconds - watched.StalledSince);
+                if (watched.Logged) Turned(logger, level, watched.Loop.Name, nowMilliseconds - watched.StalledSince);
                 (watched.StalledSince, watched.Logged) = (0, false);
             }
             if (watched.StalledSince != 0 || busySince == 0 || nowMilliseconds - busySince < StallMilliseconds) continue;
@@ -70,7 +76,7 @@ internal sealed partial class LoopWatchdog(EventLoop[] loops, ILogger logger)
             Volatile.Write(ref watched.Stalls, watched.Stalls + 1);
             if (nowMilliseconds - watched.LastLogged < LogMilliseconds) continue;
             (watched.LastLogged, watched.Logged) = (nowMilliseconds, true);
-            Stalled(logger, watched.Loop.Name, nowMilliseconds - busySince, watched.Stalls);
+            Stalled(logger, level, watched.Loop.Name, nowMilliseconds - busySince, watched.Stalls);
         }
     }
 
@@ -79,9 +85,9 @@ internal sealed partial class LoopWatchdog(EventLoop[] loops, ILogger logger)
         while (!_stop.WaitOne((int)StallMilliseconds)) Look(Environment.TickCount64);
     }
 
-    [LoggerMessage(2004, LogLevel.Warning, "{Loop} has not turned for {Milliseconds} ms: its connections wait ({Stalls} such stalls so far)")]
-    private static partial void Stalled(ILogger logger, string loop, long milliseconds, long stalls);
+    [LoggerMessage(EventId = 2004, Message = "{Loop} has not turned for {Milliseconds} ms: its connections wait ({Stalls} such stalls so far)")]
+    private static partial void Stalled(ILogger logger, LogLevel level, string loop, long milliseconds, long stalls);
 
-    [LoggerMessage(2005, LogLevel.Warning, "{Loop} turns again, after {Milliseconds} ms at most")]
-    private static partial void Turned(ILogger logger, string loop, long milliseconds);
+    [LoggerMessage(EventId = 2005, Message = "{Loop} turns again, after {Milliseconds} ms at most")]
+    private static partial void Turned(ILogger logger, LogLevel level, string loop, long milliseconds);
 }
