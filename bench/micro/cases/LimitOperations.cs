@@ -13,7 +13,8 @@ public static class LimitOperations
         yield return ("Limiter.EnterAndLeave", 10_000, () =>
         {
             if (limiter.TryEnter(512)) limiter.Leave(512, QueueTimeout);
-        });
+        }
+        );
         var rates = new RateTable(65_536, seed: 1);
         Rate rate = Rate.PerSecond(1000, 1000, TimeSpan.TicksPerSecond);
         ulong client = 0;
