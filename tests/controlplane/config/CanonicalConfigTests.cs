@@ -84,7 +84,7 @@ public sealed class CanonicalConfigTests
         }
         Assert.Equal(
         [
-            "/$schema", "/pools/alpha/endpoints/0/weight", "/pools/alpha/connections/connectTimeout", "/pools/alpha/connections/idleTimeout",
+            "/$schema", "/replay/every", "/pools/alpha/endpoints/0/weight", "/pools/alpha/connections/connectTimeout", "/pools/alpha/connections/idleTimeout",
             "/routes/1/expect/0/request/method", "/routes/2/respond/contentType", "/routes/4/bodyBytes", "/listeners/0/protocol", "/listeners/0/tls", "/listeners/0/limits/connections",
             "/listeners/0/limits/minBodyRate", "/accessLog/format",
         ], silent);

@@ -19,7 +19,7 @@ public sealed class ManyConnectionsTests(TransportSites sites) : IClassFixture<T
         // What stays open for good is opened now: the connection to the admin listener, files, one idle connection to the origin for each loop.
         for (int i = 0; i < 16; i++) _ = await RawHttpClient.OnceAsync(gateway.Listener(), "GET /warm HTTP/1.1\r\nHost: h\r\n\r\n");
         await sites.QuietAsync(gateway);
-        int before = gateway.Descriptors;
+        int before = gateway.Descriptors, idleBefore = await IdleAsync(gateway);
 
         const int atOnce = 50;
         for (int i = 0; i < connections / atOnce; i++)
@@ -37,15 +37,17 @@ public sealed class ManyConnectionsTests(TransportSites sites) : IClassFixture<T
             }));
         }
         await sites.QuietAsync(gateway);
-        // Idle connections to the origin are kept on purpose: not more than could be in use at once.
-        int idle = (int)(await gateway.MetricsAsync()).Sum("gateway_upstream_connections");
-        Assert.InRange(idle, 0, atOnce);
+        // Idle connections to the origin are kept on purpose: not more than could be in use at once, here or in a test before.
+        int idle = await IdleAsync(gateway);
+        Assert.InRange(idle, 0, Math.Max(atOnce, idleBefore));
         // The runtime opens one or two of its own when it likes.
         const int slack = 4;
         int after = 0;
-        try { await Eventually.Until("the descriptors are back where they were", () => (after = gateway.Descriptors) <= before + idle + slack); }
+        try { await Eventually.Until("the descriptors are back where they were", () => (after = gateway.Descriptors) <= before + idle - idleBefore + slack); }
         catch (TimeoutException) { Assert.Fail($"{after} descriptors, of which {idle} to the origin; before there were {before}"); }
     }
+
+    private static async Task<int> IdleAsync(GatewayProcess gateway) => (int)(await gateway.MetricsAsync()).Sum("gateway_upstream_connections");
 
     [Theory]
     [InlineData("epoll", 20)]
