@@ -137,10 +137,11 @@ public sealed class ConcurrencyLimiterTests
         Assert.Equal(Admission.Admitted, await Ended(second));
     }
 
-    [Fact]
-    public async Task ManyThreads_NeverExceedTheLimit_AndLoseNothing()
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task ManyThreads_NeverExceedTheLimit_AndLoseNothing(int limit)
     {
-        const int limit = 3;
         var limiter = new ConcurrencyLimiter(TimeProvider.System);
         var queue = new QueueSettings(5, TimeSpan.FromMilliseconds(5));
         int running = 0, most = 0, admitted = 0, turnedAway = 0;
@@ -167,7 +168,8 @@ public sealed class ConcurrencyLimiterTests
         }))), TimeSpan.FromSeconds(60));
         Assert.InRange(most, 1, limit);
         Assert.Equal((0, 0, 16 * 2_000), (limiter.InFlight, limiter.Waiting, admitted + turnedAway));
-        Assert.NotEqual(0, turnedAway);
+        // With more slots than processors it may be that nobody ever has to wait.
+        if (limit == 1) Assert.NotEqual(0, turnedAway);
         for (int i = 0; i < limit; i++) Assert.True(limiter.TryEnter(limit));
     }
 }

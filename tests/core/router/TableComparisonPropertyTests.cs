@@ -25,7 +25,7 @@ public sealed class TableComparisonPropertyTests
             select (Before: first.Rules, After: Edited(first.Rules, second.Rules, [.. at.Take(edits)], [.. kinds]), first.Requests));
         Prop.ForAll(cases, c => Check(c.Before, c.After, c.Requests)).Check(Config.QuickThrowOnFailure.WithMaxTest(Rounds));
         // Of pairs that are all equal, or all undecided, the test would say little.
-        Assert.True(_differed > Rounds && _agreed > Rounds && _undecided < _differed / 4, $"{_differed} differed, {_agreed} agreed, {_undecided} undecided, {_claims} claims");
+        Assert.True(_differed > Rounds / 2 && _agreed > Rounds && _undecided < _differed / 4, $"{_differed} differed, {_agreed} agreed, {_undecided} undecided, {_claims} claims");
     }
 
     private static RouteRule<string>[] Edited(RouteRule<string>[] rules, RouteRule<string>[] others, int[] at, string[] kinds)
