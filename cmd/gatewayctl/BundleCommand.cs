@@ -4,6 +4,7 @@ using System.Text;
 using Gateway.Bundle;
 using Gateway.Client;
 using Gateway.Config;
+using Gateway.Ctl.Distributor;
 
 namespace Gateway.Ctl;
 
@@ -12,7 +13,7 @@ internal static class BundleCommand
 {
     private static readonly TimeSpan DefaultLife = TimeSpan.FromHours(24);
 
-    public static Command Create() => new("bundle", "Make, check and bring signed configurations") { KeyGen(), Sign(), Verify(), Inspect(), Push() };
+    public static Command Create() => new("bundle", "Make, check and bring signed configurations") { KeyGen(), Sign(), Verify(), Inspect(), Push(), Publish() };
 
     private static Command KeyGen()
     {
@@ -127,6 +128,20 @@ internal static class BundleCommand
             session.Output.Warn(result.Warnings);
             if (session.Output.Json(result, ClientJson.Default.ApplyResult)) return;
             session.Output.Line($"{(result.Applied ? "applied" : "already live:")} {result.Version} in {Output.Milliseconds(result.DurationMs)}");
+        });
+        return command;
+    }
+
+    private static Command Publish()
+    {
+        Argument<string> file = new("BUNDLE");
+        var dir = new Option<string>("--dir") { Description = "The distributor's folder", HelpName = "DIR", Required = true };
+        var command = new Command("publish", "Put a bundle into a distributor's folder, whole or not at all") { file, dir };
+        command.SetLocalBody((parsed, output) =>
+        {
+            string folder = parsed.GetRequiredValue(dir);
+            output.Line(Path.Combine(folder, BundlePublishing.Publish(folder, BundleFiles.Read(parsed.GetRequiredValue(file)))));
+            return ExitCode.Ok;
         });
         return command;
     }

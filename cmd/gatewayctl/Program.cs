@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Gateway.Ctl;
+using Gateway.Ctl.Distributor;
 
 var root = new RootCommand("Changes and shows a running gateway over its admin API.")
 {
@@ -8,6 +9,7 @@ var root = new RootCommand("Changes and shows a running gateway over its admin A
     DiffCommand.Create(),
     ExplainCommand.Create(),
     BundleCommand.Create(),
+    DistributorCommand.Create(),
     SnapshotCommand.Create(),
     ConfigCommand.Create(),
     HistoryCommand.Create(),
