@@ -15,15 +15,16 @@ using Gateway.TestKit;
 const int Runs = 12;
 int[] sizes = args.Length > 0 ? [.. args.Select(a => int.Parse(a, CultureInfo.InvariantCulture))] : [10_000, 100_000];
 var rows = new List<Row>();
+var rollbacks = new List<Rollback>();
 await using HttpOrigin origin = await HttpOrigin.StartAsync("scale");
-foreach (int size in sizes) rows.AddRange(await MeasureAsync(size, origin));
+foreach (int size in sizes) rows.AddRange(await MeasureAsync(size, origin, rollbacks));
 string file = RepositoryRoot.PathOf($"bench/results/{TimeProvider.System.GetUtcNow():yyyy-MM-dd}-config-scale.md");
-await File.WriteAllTextAsync(file, Report(rows));
-Console.WriteLine(Report(rows));
+await File.WriteAllTextAsync(file, Report(rows, rollbacks));
+Console.WriteLine(Report(rows, rollbacks));
 Console.WriteLine(file);
 return 0;
 
-static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin)
+static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin, List<Rollback> rollbacks)
 {
     var rows = new List<Row>();
     string first = Encoding.UTF8.GetString(ScaleConfig.Write(1, origin.Address, "start"));
@@ -49,6 +50,7 @@ static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin)
         rows.Add(new Row(routes, run, document.Length, own, applied.TotalMilliseconds, answered.TotalMilliseconds, (CpuTime(gateway) - cpu).TotalMilliseconds, gateway.Rss - small));
         Console.WriteLine(rows[^1]);
     }
+    await RollBackAsync(gateway, routes, rollbacks);
     // That all those routes are really there, not only the one that changed.
     foreach (int i in new[] { 0, routes / 2, routes - 2 })
     {
@@ -59,6 +61,26 @@ static async Task<List<Row>> MeasureAsync(int routes, HttpOrigin origin)
         if (!response.Headers.Contains("x-origin")) throw new InvalidOperationException($"route {i} answered {response.StatusCode}");
     }
     return rows;
+}
+
+// Back and forth between the last two versions, which are kept compiled, and then further back, which is not.
+static async Task RollBackAsync(GatewayProcess gateway, int routes, List<Rollback> rollbacks)
+{
+    JsonElement[] history = [.. (await gateway.GetAsync("/admin/history?result=applied")).Json.GetProperty("entries").EnumerateArray()];
+    string[] versions = [.. history.Select(e => e.GetProperty("version").GetString()!)];
+    foreach ((string what, int first, int other) in new[] { ("to the previous version", 1, 0), ("to one before those kept", 5, 9) })
+    {
+        for (int run = 0; run < Runs; run++)
+        {
+            // Versions in turn that are (not) among the last three that were live.
+            string version = what.Contains("previous", StringComparison.Ordinal) ? versions[run % 2 == 0 ? first : other] : versions[first + run % 5];
+            long start = Stopwatch.GetTimestamp();
+            AdminAnswer answer = await gateway.PostAsync("/admin/rollback", $$"""{ "version": "{{version}}" }""");
+            if (answer.Status != HttpStatusCode.OK) throw new InvalidOperationException(answer.Text);
+            rollbacks.Add(new Rollback(routes, what, answer.Json.GetProperty("durationMs").GetDouble(), Stopwatch.GetElapsedTime(start).TotalMilliseconds));
+            Console.WriteLine(rollbacks[^1]);
+        }
+    }
 }
 
 // What the gateway's threads have used, which a busy machine does not change.
@@ -77,7 +99,7 @@ static async Task ExpectAsync(HttpClient client, string host, string path, strin
     if (body != answer) throw new InvalidOperationException($"expected '{answer}', got {response.StatusCode} '{body}'");
 }
 
-static string Report(List<Row> rows)
+static string Report(List<Row> rows, List<Rollback> rollbacks)
 {
     var text = new StringBuilder("# Config scale: from posted bytes to an answered request\n\n");
     string model = File.ReadLines("/proc/cpuinfo").FirstOrDefault(l => l.StartsWith("model name", StringComparison.Ordinal))?.Split(':')[1].Trim() ?? "unknown";
@@ -98,6 +120,17 @@ static string Report(List<Row> rows)
         Line($"| {size.Key} | {size.Last().Bytes / 1e6:0.0} MB | {size.First().Answered:0} ms | {warm[warm.Length / 2]:0} ms | {warm[^1]:0} ms | {target} | {size.First().Cpu:0} ms, {cpu[cpu.Length / 2]:0} ms | {size.Last().Memory / 1048576.0:0} MiB |");
     }
     Line($"");
+    Line($"Rollback (`POST /admin/rollback`): the two versions before the live one are kept compiled, so going back to one is a pointer swap and the writing of");
+    Line($"the record; an older one is read and compiled. Times in ms: until the snapshot is published and recorded, and the answered request.");
+    Line($"");
+    Line($"| routes | rollback | median | slowest | median answered |");
+    Line($"|---|---|---|---|---|");
+    foreach (var kind in rollbacks.GroupBy(r => (r.Routes, r.What)))
+    {
+        double[] own = [.. kind.Select(r => r.Own).Order()], answered = [.. kind.Select(r => r.Answered).Order()];
+        Line($"| {kind.Key.Routes} | {kind.Key.What} | {own[own.Length / 2]:0.0} | {own[^1]:0.0} | {answered[answered.Length / 2]:0.0} |");
+    }
+    Line($"");
     Line($"Raw rows, in ms: what the gateway says it took, the answer to the POST, the answer of the changed route,");
     Line($"the processor time the gateway used for it.");
     Line($"");
@@ -108,5 +141,7 @@ static string Report(List<Row> rows)
 
     void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
 }
+
+internal sealed record Rollback(int Routes, string What, double Own, double Answered);
 
 internal sealed record Row(int Routes, int Run, int Bytes, double Own, double Applied, double Answered, double Cpu, long Memory);

@@ -7,10 +7,13 @@ internal static class ConfigCommand
 {
     public static Command Create()
     {
-        var command = new Command("config", "Print the live document, byte for byte as it was applied");
-        command.SetBody(async (_, session, cancellationToken) =>
+        var at = new Option<string>("--at") { Description = "What was live then, in place of what is live now", HelpName = "VERSION|TIME" };
+        var command = new Command("config", "Print the live document, byte for byte as it was applied") { at };
+        command.SetBody(async (parsed, session, cancellationToken) =>
         {
-            ConfigDocument document = await session.Client.GetConfigAsync(cancellationToken);
+            string? when = parsed.GetValue(at);
+            if (when is not null) when = await session.ResolveAtAsync(when, cancellationToken);
+            ConfigDocument document = await session.Client.GetConfigAsync(when, cancellationToken);
             await using Stream stdout = Console.OpenStandardOutput();
             await stdout.WriteAsync(document.Bytes, cancellationToken);
             // A prompt belongs on a line of its own; a pipe gets the exact bytes.

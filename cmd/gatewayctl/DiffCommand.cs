@@ -7,26 +7,43 @@ internal static class DiffCommand
 {
     public static Command Create()
     {
-        Argument<string> file = DocumentFile.Argument();
-        var command = new Command("diff", "Compare a document with what is live: what it says differently, and which requests it would treat differently") { file, DocumentFile.Yaml };
+        var first = new Argument<string>("FILE|VERSION") { Description = "A document, JSON or YAML (- for stdin); or, with a second one, a stored version or time" };
+        var second = new Argument<string?>("VERSION") { Description = "Compare these two stored versions or times", Arity = ArgumentArity.ZeroOrOne };
+        var at = new Option<string>("--at") { Description = "Compare the document with what was live then, in place of what is live now", HelpName = "VERSION|TIME" };
+        var command = new Command("diff", "Compare a document with what is live, or two stored versions: what they say differently, and which requests they treat differently") { first, second, at, DocumentFile.Yaml };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(second) is not null && result.GetResult(at) is not null) result.AddError("--at is for a document; two versions are compared with each other");
+        });
         command.SetBody(async (parsed, session, cancellationToken) =>
         {
-            (byte[] bytes, DocumentFormat format) = await DocumentFile.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(DocumentFile.Yaml), cancellationToken);
-            Difference difference = await session.Client.DiffAsync(bytes, format, cancellationToken);
+            string one = parsed.GetRequiredValue(first);
+            Difference difference;
+            string? when = parsed.GetValue(at);
+            if (parsed.GetValue(second) is { } other)
+                difference = await session.Client.DiffStoredAsync(await session.ResolveAtAsync(one, cancellationToken), await session.ResolveAtAsync(other, cancellationToken), cancellationToken);
+            else
+            {
+                (byte[] bytes, DocumentFormat format) = await DocumentFile.ReadAsync(one, parsed.GetValue(DocumentFile.Yaml), cancellationToken);
+                difference = when is null
+                    ? await session.Client.DiffAsync(bytes, format, cancellationToken)
+                    : await session.Client.DiffAsync(bytes, await session.ResolveAtAsync(when, cancellationToken), format, cancellationToken);
+            }
             session.Output.Warn(difference.Warnings);
-            if (!session.Output.Json(difference, ClientJson.Default.Difference)) Print(session.Output, difference);
+            bool isLive = when is null && parsed.GetValue(second) is null;
+            if (!session.Output.Json(difference, ClientJson.Default.Difference)) Print(session.Output, difference, isLive);
         });
         return command;
     }
 
-    private static void Print(Output output, Difference difference)
+    private static void Print(Output output, Difference difference, bool isLive)
     {
         if (difference.LiveVersion == difference.Version)
         {
-            output.Line($"no difference: {Output.Short(difference.Version)} is live");
+            output.Line($"no difference: {(isLive ? $"{Output.Short(difference.Version)} is live" : $"both are {Output.Short(difference.Version)}")}");
             return;
         }
-        output.Line($"{Output.Short(difference.LiveVersion)} (live) -> {Output.Short(difference.Version)}");
+        output.Line($"{Output.Short(difference.LiveVersion)}{(isLive ? " (live)" : "")} -> {Output.Short(difference.Version)}");
         foreach (ObjectDifference change in difference.Changes)
         {
             string sign = change.Kind switch { "added" => "+", "removed" => "-", "moved" => ">", _ => "~" };

@@ -24,7 +24,7 @@ internal static class ExplainCommand
         command.SetBody(async (parsed, session, cancellationToken) =>
         {
             string? when = parsed.GetValue(at);
-            if (when is not null && when.All(char.IsAsciiHexDigit)) when = await session.ResolveVersionAsync(when, cancellationToken);
+            if (when is not null) when = await session.ResolveAtAsync(when, cancellationToken);
             Explanation explanation = await session.Client.ExplainAsync(new ExplainRequest(parsed.GetRequiredValue(url))
             {
                 Method = parsed.GetRequiredValue(method),

@@ -56,6 +56,10 @@ internal sealed class Session : IDisposable
         };
     }
 
+    /// <summary>What <c>--at</c> takes: a time as it is, of a version its beginning made whole.</summary>
+    public async Task<string> ResolveAtAsync(string text, CancellationToken cancellationToken) =>
+        text.All(char.IsAsciiHexDigit) ? await ResolveVersionAsync(text, cancellationToken) : text;
+
     private static string? FromEnvironment(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 
     private static string ReadToken(string file)

@@ -21,5 +21,6 @@ namespace Gateway.Client;
 [JsonSerializable(typeof(Problem))]
 public sealed partial class ClientJson : JsonSerializerContext;
 
-/// <summary>Body of <c>POST /admin/rollback</c>; null for the version before the live one.</summary>
-public sealed record RollbackRequest(string? Version);
+/// <summary>Body of <c>POST /admin/rollback</c>; without anything the version before the live one.</summary>
+/// <param name="At">In place of a version: what was live at that time.</param>
+public sealed record RollbackRequest(string? Version, DateTimeOffset? At = null);

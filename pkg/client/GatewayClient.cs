@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
@@ -58,6 +59,13 @@ public sealed class GatewayClient : IDisposable
         return SendAsync(WithDocument("/admin/rollback", body, DocumentFormat.Json), ClientJson.Default.RollbackResult, cancellationToken);
     }
 
+    /// <summary>Goes back to what was live at that time. Errors: 404 when nothing that old is kept.</summary>
+    public Task<RollbackResult> RollbackAsync(DateTimeOffset at, CancellationToken cancellationToken = default)
+    {
+        byte[] body = JsonSerializer.SerializeToUtf8Bytes(new RollbackRequest(null, at), ClientJson.Default.RollbackRequest);
+        return SendAsync(WithDocument("/admin/rollback", body, DocumentFormat.Json), ClientJson.Default.RollbackResult, cancellationToken);
+    }
+
     /// <summary>
     /// Says what becomes of a request, and why, changing nothing. Errors: 400 for a URL that is none or a candidate document with errors, 404
     /// for a version or time that nothing is stored for.
@@ -70,14 +78,29 @@ public sealed class GatewayClient : IDisposable
         ReadOnlyMemory<byte> document, DocumentFormat format = DocumentFormat.Json, CancellationToken cancellationToken = default) =>
         SendAsync(WithDocument("/admin/diff", document, format), ClientJson.Default.Difference, cancellationToken);
 
+    /// <summary>Compares a document with a stored configuration, as <see cref="DiffAsync(ReadOnlyMemory{byte}, DocumentFormat, CancellationToken)"/> does with the live one.</summary>
+    /// <param name="document">The document's bytes.</param>
+    /// <param name="at">A version or a time; errors: 404 when nothing is stored for it.</param>
+    /// <param name="format">The language the bytes are in.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public Task<Difference> DiffAsync(ReadOnlyMemory<byte> document, string at, DocumentFormat format = DocumentFormat.Json, CancellationToken cancellationToken = default) =>
+        SendAsync(WithDocument($"/admin/diff?at={Uri.EscapeDataString(at)}", document, format), ClientJson.Default.Difference, cancellationToken);
+
+    /// <summary>Compares two stored configurations, each named by version or time; <paramref name="before"/> null for the live one.</summary>
+    public Task<Difference> DiffStoredAsync(string? before, string after, CancellationToken cancellationToken = default) =>
+        SendAsync(new HttpRequestMessage(HttpMethod.Post, $"/admin/diff?with={Uri.EscapeDataString(after)}{(before is null ? "" : $"&at={Uri.EscapeDataString(before)}")}"), ClientJson.Default.Difference, cancellationToken);
+
     /// <summary>What is live.</summary>
     public Task<Snapshot> GetSnapshotAsync(CancellationToken cancellationToken = default) =>
         SendAsync(Get("/admin/snapshot"), ClientJson.Default.Snapshot, cancellationToken);
 
     /// <summary>The live document, as it was applied, with secrets as the references they were written as.</summary>
-    public async Task<ConfigDocument> GetConfigAsync(CancellationToken cancellationToken = default)
+    public Task<ConfigDocument> GetConfigAsync(CancellationToken cancellationToken = default) => GetConfigAsync(null, cancellationToken);
+
+    /// <summary>The document that was live at a time, or of a stored version; null for the live one. Errors: 404 when nothing is stored for it.</summary>
+    public async Task<ConfigDocument> GetConfigAsync(string? at, CancellationToken cancellationToken = default)
     {
-        using HttpResponseMessage response = await SendAsync(Get("/admin/config"), cancellationToken);
+        using HttpResponseMessage response = await SendAsync(Get(at is null ? "/admin/config" : $"/admin/config?at={Uri.EscapeDataString(at)}"), cancellationToken);
         byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         return new ConfigDocument(
             response.Headers.ETag?.Tag.Trim('"') ?? "", response.Content.Headers.ContentType?.MediaType ?? "application/json", bytes);
@@ -85,7 +108,19 @@ public sealed class GatewayClient : IDisposable
 
     /// <summary>The last applies and rollbacks, newest first.</summary>
     public Task<History> GetHistoryAsync(int limit = 100, CancellationToken cancellationToken = default) =>
-        SendAsync(Get($"/admin/history?limit={limit}"), ClientJson.Default.History, cancellationToken);
+        GetHistoryAsync(new HistoryQuery { Limit = limit }, cancellationToken);
+
+    /// <summary>The applies and rollbacks that meet every condition of the query, newest first.</summary>
+    public Task<History> GetHistoryAsync(HistoryQuery query, CancellationToken cancellationToken = default)
+    {
+        (string Name, string? Value)[] conditions =
+        [
+            ("version", query.Version), ("source", query.Source), ("result", query.Result),
+            ("since", query.Since?.ToString("O", CultureInfo.InvariantCulture)), ("until", query.Until?.ToString("O", CultureInfo.InvariantCulture)),
+        ];
+        string more = string.Concat(conditions.Where(static c => c.Value is not null).Select(static c => $"&{c.Name}={Uri.EscapeDataString(c.Value!)}"));
+        return SendAsync(Get($"/admin/history?limit={query.Limit}{more}"), ClientJson.Default.History, cancellationToken);
+    }
 
     /// <summary>Pools with their endpoints and what they do now.</summary>
     /// <param name="pool">One pool's name; null for all.</param>

@@ -43,6 +43,28 @@ public sealed record Listener(string Name, string Address, string BoundAddress, 
 /// <summary>Answer to <c>GET /admin/history?limit=N</c>, newest first.</summary>
 public sealed record History(IReadOnlyList<HistoryEntry> Entries);
 
+/// <summary>Which entries of the history are wanted; null for any.</summary>
+public sealed record HistoryQuery
+{
+    /// <summary>The most entries, newest first.</summary>
+    public int Limit { get; init; } = 100;
+
+    /// <summary>A version, or its beginning.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>As <see cref="HistoryEntry.Source"/>.</summary>
+    public string? Source { get; init; }
+
+    /// <summary><c>applied</c> or <c>rejected</c>.</summary>
+    public string? Result { get; init; }
+
+    /// <summary>From this time on.</summary>
+    public DateTimeOffset? Since { get; init; }
+
+    /// <summary>Before this time.</summary>
+    public DateTimeOffset? Until { get; init; }
+}
+
 /// <summary>One attempt to change the configuration.</summary>
 /// <param name="Sequence">Rises by one with each entry, over restarts.</param>
 /// <param name="Version">Null when the document could not be read.</param>

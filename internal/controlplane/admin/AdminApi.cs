@@ -32,8 +32,9 @@ public sealed partial class AdminApi
         StoredConfigurations stored = new(queue, store);
         ConfigEndpoints config = new(queue, stored);
         ViewEndpoints views = new(host, queue, stored, audit);
-        ExplainEndpoint explain = new(host, queue, stored);
-        DiffEndpoint diff = new(host, queue);
+        StoredSnapshots snapshots = new(host, queue, stored);
+        ExplainEndpoint explain = new(host, snapshots);
+        DiffEndpoint diff = new(host, queue, snapshots);
         BundleEndpoint bundle = new(bundles);
         _probes = new ProbeEndpoints(readiness, host.Metrics);
         _token = token;

@@ -53,7 +53,7 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         string? version = null;
         if (body is null || !TryReadVersion(body.Bytes.Span, out version))
         {
-            await AdminJson.ProblemAsync(context, 400, "bad_request", "Bad Request", "the body is empty, or {\"version\": \"…\"} with a version of /admin/history");
+            await AdminJson.ProblemAsync(context, 400, "bad_request", "Bad Request", "the body is empty, or {\"version\": \"…\"} with a version of /admin/history, or {\"at\": \"…\"} with a time");
             return;
         }
         string? previous = queue.Live?.Version;
@@ -62,16 +62,17 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
     }
 
     /// <summary>
-    /// The exact bytes of the live document, or (<c>?version=</c>) of a stored one. Secrets are in it as the references that were written; one
+    /// The exact bytes of the live document, or (<c>?version=</c>, <c>?at=VERSION|TIME</c>) of a stored one. Secrets are in it as the references that were written; one
     /// that holds a secret itself is shown in its canonical form, without it.
     /// </summary>
     public async Task GetAsync(HttpContext context, ChangeOrigin origin)
     {
-        string? version = context.Request.Query["version"];
+        string? version = context.Request.Query["at"];
+        version ??= context.Request.Query["version"];
         (byte[]? Content, string Version, DocumentFormat Format) found;
         try
         {
-            found = stored.Find(version);
+            found = version is null ? stored.Find(null) : stored.FindEither(version);
         }
         catch (IOException e)
         {
@@ -80,7 +81,7 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         }
         if (found.Content is null)
         {
-            await AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", version is null ? "no configuration has been applied yet" : $"version '{version}' is not stored; GET /admin/history lists those that are");
+            await AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", version is null ? "no configuration has been applied yet" : $"nothing is stored for '{version}'; GET /admin/history lists versions and times");
             return;
         }
         if (ShownDocument.Of(found.Content, found.Format) is not { } shown)
@@ -180,7 +181,8 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         }
     }
 
-    private static bool TryReadVersion(ReadOnlySpan<byte> json, out string? version)
+    // A time is answered for by the version that was live then; one that nothing is known of stays as it is and is unknown as a version.
+    private bool TryReadVersion(ReadOnlySpan<byte> json, out string? version)
     {
         version = null;
         if (json.Trim(" \t\r\n"u8).IsEmpty) return true;
@@ -190,8 +192,11 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
             if (document.RootElement.ValueKind != JsonValueKind.Object) return false;
             foreach (JsonProperty property in document.RootElement.EnumerateObject())
             {
-                if (property.Name != "version" || property.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null)) return false;
+                if (version is not null || property.Name is not ("version" or "at") || property.Value.ValueKind is not (JsonValueKind.String or JsonValueKind.Null)) return false;
                 version = property.Value.GetString();
+                if (property.Name != "at" || version is null) continue;
+                if (!StoredConfigurations.TryTime(version, out DateTimeOffset time)) return false;
+                version = stored.VersionAt(time) ?? version;
             }
             return version is not "";
         }

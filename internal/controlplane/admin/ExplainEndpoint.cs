@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Text;
 using System.Text.Json;
@@ -15,7 +14,7 @@ namespace Gateway.ControlPlane.Admin;
 /// <c>POST /admin/explain</c>: what becomes of a request, and why; on the live snapshot, on a stored version (<c>at</c>), or on a candidate
 /// document (<c>config</c>).
 /// </summary>
-internal sealed class ExplainEndpoint(DataPlaneHost host, ApplyQueue queue, StoredConfigurations stored)
+internal sealed class ExplainEndpoint(DataPlaneHost host, StoredSnapshots snapshots)
 {
     private const int MostCandidates = 1000;
 
@@ -32,47 +31,16 @@ internal sealed class ExplainEndpoint(DataPlaneHost host, ApplyQueue queue, Stor
             await BadAsync(context, problem);
             return;
         }
-        (GatewaySnapshot? snapshot, bool answered) = await SnapshotAsync(context, asked);
-        if (answered) return;
-        if (snapshot is null)
-        {
-            await AdminJson.ProblemAsync(context, 503, "not_ready", "Not Ready", "no configuration has been applied yet");
-            return;
-        }
+        GatewaySnapshot? snapshot = asked.Document is { } document
+            ? (await snapshots.CompileAsync(context, document))?.Snapshot
+            : await snapshots.AtAsync(context, asked.At);
+        if (snapshot is null) return;
         if (host.Explain(snapshot, asked.Query, out problem) is not { } explanation)
         {
             await BadAsync(context, problem);
             return;
         }
         await AdminJson.WriteAsync(context, 200, explanation, ExplanationView.Write);
-    }
-
-    // True: it has been answered why there is none.
-    private async Task<(GatewaySnapshot? Snapshot, bool Answered)> SnapshotAsync(HttpContext context, ExplainBody asked)
-    {
-        if (asked.Document is { } document) return await CompileAsync(context, document);
-        if (asked.At is null || asked.At == queue.Live?.Version) return (host.Current, false);
-        (byte[]? Content, string Version, DocumentFormat Format) found;
-        try
-        {
-            found = DateTimeOffset.TryParse(asked.At, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? stored.FindAt(time) : stored.Find(asked.At);
-        }
-        catch (IOException e)
-        {
-            await AdminJson.ProblemAsync(context, 500, ApplyLedger.StoreFailed, "Store Failed", $"the stored document cannot be read: {e.Message}");
-            return (null, true);
-        }
-        if (found.Content is not null) return await CompileAsync(context, new ConfigDocument(found.Content, found.Format));
-        await AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", $"nothing is stored for '{asked.At}'; GET /admin/history lists versions and times");
-        return (null, true);
-    }
-
-    private async Task<(GatewaySnapshot? Snapshot, bool Answered)> CompileAsync(HttpContext context, ConfigDocument document)
-    {
-        Candidate candidate = await queue.CompileAsync(document, context.RequestAborted);
-        if (candidate.Snapshot is not null) return (candidate.Snapshot, false);
-        await AdminJson.ProblemAsync(context, 400, "invalid_config", "Invalid Configuration", $"{candidate.Errors.Count} error(s)", candidate.Errors);
-        return (null, true);
     }
 
     private static Task BadAsync(HttpContext context, string problem) => AdminJson.ProblemAsync(context, 400, "bad_request", "Bad Request", problem);

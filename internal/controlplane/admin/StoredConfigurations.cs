@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Store;
 
@@ -18,10 +19,21 @@ internal sealed class StoredConfigurations(ApplyQueue queue, ConfigStore store)
         return Read(record);
     }
 
+    /// <param name="at">A version as <see cref="Find"/> takes it, or a time as <see cref="FindAt"/> does: a day, or a day and a time of day, in UTC unless it says otherwise.</param>
+    /// <exception cref="IOException">The document is gone from the disk or damaged.</exception>
+    public (byte[]? Content, string Version, DocumentFormat Format) FindEither(string at) => TryTime(at, out DateTimeOffset time) ? FindAt(time) : Find(at);
+
+    public static bool TryTime(string text, out DateTimeOffset time) => DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
+
     /// <summary>What was live at that time; nothing when that is before the oldest record.</summary>
     /// <exception cref="IOException">The document is gone from the disk or damaged.</exception>
     public (byte[]? Content, string Version, DocumentFormat Format) FindAt(DateTimeOffset time) =>
-        Read(Array.FindLast(store.History(), record => record.IsApplied && record.Time <= time));
+        Read(RecordAt(time));
+
+    /// <summary>The version that was live at that time; null when that is before the oldest record.</summary>
+    public string? VersionAt(DateTimeOffset time) => RecordAt(time)?.Version;
+
+    private HistoryRecord? RecordAt(DateTimeOffset time) => Array.FindLast(store.History(), record => record.IsApplied && record.Time <= time);
 
     private (byte[]? Content, string Version, DocumentFormat Format) Read(HistoryRecord? record) =>
         record is null ? (null, "", default) : (store.Read(record), record.Version!, record.Format == "yaml" ? DocumentFormat.Yaml : DocumentFormat.Json);

@@ -49,7 +49,12 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
     public async Task HistoryAsync(HttpContext context, ChangeOrigin origin)
     {
         if (await LimitAsync(context, "limit", DefaultLimit) is not { } limit) return;
-        await AdminJson.WriteAsync(context, 200, (Records: stored.History(), queue.Live, limit), static (writer, at) =>
+        if (HistoryFilter.Read(context.Request.Query, out string problem) is not { } filter)
+        {
+            await AdminJson.ProblemAsync(context, 400, "bad_request", "Bad Request", problem);
+            return;
+        }
+        await AdminJson.WriteAsync(context, 200, (Records: stored.History().Where(filter.Takes), queue.Live, limit), static (writer, at) =>
         {
             writer.WriteStartObject();
             writer.WriteStartArray("entries");

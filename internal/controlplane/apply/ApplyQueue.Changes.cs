@@ -79,9 +79,13 @@ public sealed partial class ApplyQueue
             string why = version is null ? "nothing was applied before the live version" : $"version '{version}' is not in the history";
             return Ended(ApplyOutcome.UnknownVersion, new Candidate(new ConfigDocument(default, DocumentFormat.Json)) { Errors = [new ConfigError("version", "unknown_version", $"{why}; GET /admin/history lists what can be gone back to")] }, "rollback", origin, start);
         }
-        Candidate candidate = ReadStored(target);
-        if (!candidate.IsBroken && candidate.Version == live?.Version) return Ended(ApplyOutcome.Unchanged, candidate, "rollback", origin, start);
-        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.Compile(candidate, origin.Source));
+        if (_kept.Find(target, origin.Source) is not { } candidate)
+        {
+            candidate = ReadStored(target);
+            if (!candidate.IsBroken && candidate.Version == live?.Version) return Ended(ApplyOutcome.Unchanged, candidate, "rollback", origin, start);
+            candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.Compile(candidate, origin.Source));
+        }
+        else if (candidate.Version == live?.Version) return Ended(ApplyOutcome.Unchanged, candidate, "rollback", origin, start);
         if (!candidate.IsBroken) candidate = await PublishAsync(candidate);
         if (candidate.IsBroken) return Ended(ApplyOutcome.Rejected, candidate, "rollback", origin, start);
         candidate = Publicize(candidate, origin, start, target.Sequence, $"back to record {target.Sequence}, applied {target.Time:yyyy-MM-ddTHH:mm:ssZ}", stored: true);

@@ -17,6 +17,8 @@ public sealed partial class ApplyQueue
             return candidate with { Errors = errors };
         }
         await _sideListener.CommitAsync(change);
+        // The data plane may have compiled it once more.
+        _kept.Published(candidate with { Snapshot = _host.Current });
         return candidate;
     }
 

@@ -30,6 +30,7 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     private readonly ILogger _logger;
     private readonly Task _worker;
     private readonly SemaphoreSlim _validating = new(1);
+    private readonly KeptSnapshots _kept = new();
     private LiveConfiguration? _live;
     private string? _fileDigest;
 

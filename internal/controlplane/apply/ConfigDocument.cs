@@ -20,6 +20,9 @@ public sealed class ConfigDocument(ReadOnlyMemory<byte> content, DocumentFormat 
 
     private string? _digest;
 
+    /// <summary>A stored document of which only the name is at hand.</summary>
+    internal static ConfigDocument Stored(string digest, DocumentFormat format) => new(default, format) { _digest = digest };
+
     public ReadOnlyMemory<byte> Content { get; } = content;
 
     public DocumentFormat Format { get; } = format;

@@ -32,6 +32,22 @@ public sealed class GatewaySnapshot
     /// <summary>The models of <see cref="Listeners"/> by <see cref="ListenerState.Slot"/>; null where the listener is not in this snapshot.</summary>
     internal ListenerModel?[] ListenersBySlot { get; set; } = [];
 
+    /// <summary>
+    /// The same configuration to be published once more, without another compile. Free when it was replaced, it may not be taken up again
+    /// itself: requests are counted by object.
+    /// </summary>
+    public GatewaySnapshot Again(string source) => new(Version)
+    {
+        Source = source,
+        CompiledAt = CompiledAt,
+        Config = Config,
+        AccessLog = AccessLog,
+        Recording = Recording,
+        Listeners = Listeners,
+        Routes = Routes,
+        Pools = Pools,
+    };
+
     /// <summary>Requests bound to this snapshot. Upgraded connections leave it at the upgrade.</summary>
     internal LeaseCounter Leases { get; } = new();
 }

@@ -183,8 +183,10 @@ public sealed class DataPlaneHost : IAsyncDisposable
     public static SnapshotDifference Compare(GatewaySnapshot before, GatewaySnapshot candidate) => SnapshotComparison.Compare(before, candidate);
 
     /// <summary>What a candidate would do differently with the requests that were recorded; null when none are, or nothing is live. Changes nothing.</summary>
-    public ReplayReport? Replay(GatewaySnapshot candidate) =>
-        _recorded.IsOn && _store.Current is { } live ? Server.Replay.Run(_recorded.Read(), live, candidate) : null;
+    /// <param name="candidate">What decides them anew.</param>
+    /// <param name="before">What it is compared with; null for the live snapshot.</param>
+    public ReplayReport? Replay(GatewaySnapshot candidate, GatewaySnapshot? before = null) =>
+        _recorded.IsOn && (before ?? _store.Current) is { } other ? Server.Replay.Run(_recorded.Read(), other, candidate) : null;
 
     /// <summary>Opens the access log's file anew, for a rotation that is not noticed by itself.</summary>
     public void ReopenAccessLog() => _accessLog.Reopen();
