@@ -104,9 +104,12 @@ public sealed record HealthChange(
 /// <param name="Errors">Answers of 5xx.</param>
 /// <param name="LastChange">The last change of its health; null when there was none.</param>
 /// <param name="LastProbe">Null when it is not probed.</param>
+/// <param name="Zone">Where it is; null when that is not known.</param>
+/// <param name="Priority">0 is used first.</param>
+/// <param name="RampPercent">Percent of its weight that it has now: less than 100 for a while after it has come or recovered, where the pool has a slow start.</param>
 public sealed record PoolEndpoint(
     string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections, bool Used, string? Reason,
-    string State, long Errors, HealthChange? LastChange, ProbeState? LastProbe);
+    string State, long Errors, HealthChange? LastChange, ProbeState? LastProbe, string? Zone = null, int Priority = 0, int RampPercent = 100);
 
 /// <summary>What the last probe of an endpoint said.</summary>
 /// <param name="InARow">Probes with the same answer up to this one.</param>

@@ -103,6 +103,18 @@ public sealed record ConnectionsConfig
     [Range("0", "1000000")]
     public int MaxPerEndpoint { get; init; }
 
+    [Doc("Requests per endpoint at once at most, each to the end of its body; 0 for no limit. An endpoint that has so many is passed over while another has room. When none has, requests wait, the first come first served, and what cannot wait gets 503 overloaded with Retry-After.")]
+    [Range("0", "1000000")]
+    public int MaxRequestsPerEndpoint { get; init; }
+
+    [Doc("Requests of the pool that may wait for maxRequestsPerEndpoint, of all routes together; 0: none.")]
+    [Range("0", "1000000")]
+    public int MaxQueue { get; init; } = 128;
+
+    [Doc("How long a request may wait for maxRequestsPerEndpoint.")]
+    [Range("1ms", "1m")]
+    public TimeSpan QueueTimeout { get; init; } = TimeSpan.FromMilliseconds(200);
+
     [Doc("Idle connections per endpoint that are kept at most; each event loop keeps its part of them. For http1 only: over the others, connections are shared by requests or kept for idleTimeout.")]
     [Range("0", "1000000")]
     public int MaxIdlePerEndpoint { get; init; } = 256;

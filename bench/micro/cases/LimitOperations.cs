@@ -1,4 +1,5 @@
 using Gateway.Core.Limits;
+using Gateway.Core.Pool;
 
 namespace Gateway.Bench.Micro.Cases;
 
@@ -13,6 +14,15 @@ public static class LimitOperations
         yield return ("Limiter.EnterAndLeave", 10_000, () =>
         {
             if (limiter.TryEnter(512)) limiter.Leave(512, QueueTimeout);
+        }
+        );
+        var queue = new RoomQueue(TimeProvider.System);
+        var endpoint = new EndpointLoad();
+        yield return ("Limiter.EndpointRoom", 10_000, () =>
+        {
+            if (queue.Waiting != 0 || !endpoint.TryBegin(512)) return;
+            endpoint.End();
+            queue.Serve();
         }
         );
         var rates = new RateTable(65_536, seed: 1);

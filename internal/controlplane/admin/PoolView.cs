@@ -30,6 +30,9 @@ internal static class PoolView
         writer.WriteStartObject();
         writer.WriteString("address", endpoint.Address);
         writer.WriteNumber("weight", endpoint.Weight);
+        if (endpoint.Zone is not null) writer.WriteString("zone", endpoint.Zone);
+        writer.WriteNumber("priority", endpoint.Priority);
+        writer.WriteNumber("rampPercent", endpoint.RampPercent);
         writer.WriteBoolean("healthy", endpoint.Healthy);
         writer.WriteString("state", endpoint.State);
         writer.WriteNumber("inFlight", endpoint.InFlight);

@@ -24,6 +24,24 @@ public sealed class EndpointLoad
 
     public void Begin() => Interlocked.Increment(ref _inFlight.Value);
 
+    /// <summary><see cref="Begin"/>, unless there are <paramref name="most"/> already; 0 for no bound. True must be followed by one <see cref="End"/>.</summary>
+    public bool TryBegin(int most)
+    {
+        if (most == 0)
+        {
+            Begin();
+            return true;
+        }
+        int seen = InFlight;
+        while (seen < most)
+        {
+            int was = Interlocked.CompareExchange(ref _inFlight.Value, seen + 1, seen);
+            if (was == seen) return true;
+            seen = was;
+        }
+        return false;
+    }
+
     public void End() => Interlocked.Decrement(ref _inFlight.Value);
 
     /// <summary>

@@ -7,11 +7,13 @@ namespace Gateway.DataPlane.Proxy;
 /// <summary>Keeps a client to an endpoint by a cookie, in pools that have it.</summary>
 internal static class AffinityCookie
 {
-    /// <summary>The endpoint that the client's cookie names, or else the one that the pool picks.</summary>
-    public static EndpointModel? Pick(Exchange exchange, string cookie, EndpointSet endpoints, in PickContext context)
+    /// <summary>The endpoint that the client's cookie names, or else, also when that one has no room, the one that the pool picks.</summary>
+    /// <param name="most">As for <see cref="EndpointSet.Take"/>.</param>
+    public static EndpointModel? Take(Exchange exchange, string cookie, EndpointSet endpoints, in PickContext context, int most)
     {
         ReadOnlySpan<char> tag = CookieValue.Find(exchange.Downstream.RequestHeaders.Cookie, cookie);
-        return (tag.IsEmpty ? null : endpoints.Tagged(tag, context.Excluded)) ?? endpoints.Pick(context);
+        EndpointModel? named = tag.IsEmpty ? null : endpoints.Tagged(tag, context.Excluded);
+        return named is not null && named.State.Load.TryBegin(most) ? named : endpoints.Take(context, most);
     }
 
     /// <summary>Gives the client the cookie of the endpoint that answers, unless it has it.</summary>

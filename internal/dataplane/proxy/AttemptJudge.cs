@@ -15,7 +15,10 @@ internal sealed partial class AttemptJudge(ProxyServices services)
 {
     private static readonly string[] BreakerLabels = ["closed", "half_open", "open"];
 
-    /// <summary>Asks the breaker, then picks an endpoint. Null: the attempt cannot be made, and the context says why.</summary>
+    /// <summary>
+    /// Asks the breaker, then takes an endpoint, which is given back with <see cref="PoolModel.Leave"/>. Null: the attempt cannot be made,
+    /// and the context says why; where it says nothing, <see cref="WaitAsync"/> is to be called.
+    /// </summary>
     public EndpointModel? Admit(Exchange exchange, PoolModel pool)
     {
         RequestContext request = exchange.Context;
@@ -34,14 +37,9 @@ internal sealed partial class AttemptJudge(ProxyServices services)
             }
         }
         progress.BeginAttempt(permit);
-        EndpointSet endpoints = pool.Current;
-        PickContext context = pool.Plan.HashKey is { } key ? new PickContext(Excluded: 0, RequestHash.Of(exchange, key)) : default;
-        if ((request.Attempts == 0 ? PickFirst(exchange, pool, endpoints, context) : PickAgain(progress, endpoints, context)) is { } endpoint)
-        {
-            request.Endpoint = endpoint;
-            request.Attempts++;
-            return endpoint;
-        }
+        bool bounded = pool.Plan.MostRequests != 0;
+        if ((!bounded || pool.State.Queue.Waiting == 0) && Take(exchange, pool) is { } endpoint) return Begin(request, endpoint);
+        if (bounded && pool.Current.Levels.Length != 0) return null;
         Abandon(progress);
         request.Fail(ErrorCategory.NoEndpoint, "The pool has no endpoint to take the request.");
         return null;
@@ -51,18 +49,16 @@ internal sealed partial class AttemptJudge(ProxyServices services)
     public EndpointModel? AdmitSecond(Exchange exchange, Exchange second, PoolModel pool)
     {
         RouteAttempts shared = exchange.Attempts.Shared;
-        EndpointSet endpoints = pool.Current;
-        ulong hash = pool.Plan.HashKey is { } key ? RequestHash.Of(exchange, key) : 0;
-        if (endpoints.Pick(new PickContext(endpoints.BitOf(exchange.Context.Endpoint!.State), hash)) is not { } endpoint) return null;
-        if (endpoint.State == exchange.Context.Endpoint.State || shared.Breaker is { State: not BreakerState.Closed }) return null;
+        if (TakeOther(exchange, pool) is not { } endpoint) return null;
+        if (shared.Breaker is { State: not BreakerState.Closed }) return Refuse(pool, endpoint);
         long now = services.Time.GetTimestamp();
         if (!shared.TryTakeExtra(exchange.Context, now))
         {
             exchange.Context.Route!.State.CountAttempts().Exhaust();
-            return null;
+            return Refuse(pool, endpoint);
         }
         BreakerPermit permit = default;
-        if (shared.Breaker?.TryEnter(now, out permit) == false) return null;
+        if (shared.Breaker?.TryEnter(now, out permit) == false) return Refuse(pool, endpoint);
         second.Attempts.Begin(shared);
         second.Attempts.BeginAttempt(permit);
         second.Context.Endpoint = endpoint;
@@ -139,13 +135,6 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         request.ForgetFailure();
         return true;
     }
-
-    private static EndpointModel? PickFirst(Exchange exchange, PoolModel pool, EndpointSet endpoints, in PickContext context) =>
-        pool.Plan.AffinityCookie is { } cookie ? AffinityCookie.Pick(exchange, cookie, endpoints, context) : endpoints.Pick(context);
-
-    // To one that was not tried; when all were, to any: it may be well again, and there is nobody else.
-    private static EndpointModel? PickAgain(AttemptProgress progress, EndpointSet endpoints, in PickContext context) =>
-        endpoints.Pick(context with { Excluded = progress.TriedIn(endpoints) }) ?? endpoints.Pick(context);
 
     private void Leave(AttemptProgress progress, BreakerOutcome outcome, RequestContext request)
     {

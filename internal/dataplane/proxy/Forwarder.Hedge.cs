@@ -93,6 +93,7 @@ internal sealed partial class Forwarder
         exchange.Deadline.Follower = null;
         other.Deadline.End();
         _judge.Abandon(other.Attempts);
+        route.Pool!.Leave(target);
         other.EndSecond();
         return null;
     }

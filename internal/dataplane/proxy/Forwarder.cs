@@ -40,7 +40,7 @@ internal sealed partial class Forwarder
         }
         try
         {
-            while (_judge.Admit(exchange, route.Pool!) is { } endpoint)
+            while ((_judge.Admit(exchange, route.Pool!) ?? await WaitAsync(exchange, route.Pool!)) is { } endpoint)
             {
                 if (HedgeAfter(exchange) is { } after) await HedgedAttemptAsync(exchange, route, endpoint, after);
                 else await AttemptAsync(exchange, route, endpoint, bodyLimit);
@@ -70,10 +70,14 @@ internal sealed partial class Forwarder
         exchange.Deadline.Begin(request.StartedAt, time);
     }
 
+    /// <summary>For an attempt that was not admitted: waits for an endpoint where one may come free; null at once otherwise.</summary>
+    private ValueTask<EndpointModel?> WaitAsync(Exchange exchange, PoolModel pool) =>
+        exchange.Context.Category == ErrorCategory.None ? _judge.WaitAsync(exchange, pool) : new(default(EndpointModel));
+
+    /// <param name="endpoint">Counted in; it is counted out when the attempt ends.</param>
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     private async ValueTask AttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, long bodyLimit)
     {
-        endpoint.State.Load.Begin();
         endpoint.Upstream.Load.Begin();
         try
         {
@@ -84,7 +88,7 @@ internal sealed partial class Forwarder
         {
             _judge.Abandon(exchange.Attempts);
             endpoint.Upstream.Load.End();
-            endpoint.State.Load.End();
+            route.Pool!.Leave(endpoint);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Gateway.Core.Pool;
 
 namespace Gateway.DataPlane.Runtime;
@@ -59,6 +60,9 @@ internal sealed class EndpointSet
     /// <summary>An endpoint has less than its weight because it is new or has just recovered, and will have more.</summary>
     public bool IsRamping { get; init; }
 
+    /// <summary>Percent of its weight that each has now, by index; null when all have the whole. 0 for one that is not used.</summary>
+    public int[]? Ramps { get; init; }
+
     /// <summary>The <see cref="PoolState.Changes"/> that it takes account of.</summary>
     public long Change { get; init; }
 
@@ -73,15 +77,54 @@ internal sealed class EndpointSet
         return Levels.Length == 0 ? null : PickByLevel(context);
     }
 
+    /// <summary>
+    /// <see cref="Pick"/> among those that have room for one more request, which is counted in: the caller counts it out with
+    /// <see cref="PoolModel.Leave"/>. Null when there is none, or none has room.
+    /// </summary>
+    /// <param name="context">As for <see cref="Pick"/>.</param>
+    /// <param name="most">Requests that one may have at once; 0 for as many as come.</param>
+    public EndpointModel? Take(in PickContext context, int most)
+    {
+        EndpointModel? picked = Pick(context);
+        return picked is null || picked.State.Load.TryBegin(most) ? picked : TakeWithRoom(context, most);
+    }
+
+    // Some are full: rare where the bound is well chosen, so it may look at every endpoint.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private EndpointModel? TakeWithRoom(in PickContext context, int most)
+    {
+        // What is seen free others may take first.
+        for (int attempt = 0; attempt < 3; attempt++)
+        {
+            ulong full = 0;
+            for (int i = 0; i < Endpoints.Length && i < 64; i++)
+            {
+                if (Endpoints[i].State.Load.InFlight >= most) full |= 1UL << i;
+            }
+            if (Pick(context with { Excluded = context.Excluded | full }) is not { } picked) break;
+            if (picked.State.Load.TryBegin(most)) return picked;
+        }
+        // Beyond the mask, or always too late: whoever has room, from a random one on.
+        int start = (int)(PickRandom.PerThread.Next() % (ulong)Endpoints.Length);
+        for (int i = 0; i < Endpoints.Length; i++)
+        {
+            int index = (start + i) % Endpoints.Length;
+            if (MayBeTaken(index, context.Excluded) && Endpoints[index].State.Load.TryBegin(most)) return Endpoints[index];
+        }
+        return null;
+    }
+
+    // One that stands by is well.
+    private bool MayBeTaken(int index, ulong excluded) =>
+        (Standings[index].IsUsed || Standings[index].Reason == StandingReason.Standby) && !Balancer.IsExcluded(excluded, index);
+
     /// <summary>The endpoint that an affinity cookie names, if requests may go to it; null otherwise.</summary>
     /// <param name="tag">As the client sent it.</param>
     /// <param name="excluded">As <see cref="PickContext.Excluded"/>.</param>
     public EndpointModel? Tagged(ReadOnlySpan<char> tag, ulong excluded)
     {
         if (!ByTag.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(tag, out int index)) return null;
-        // One that stands by is well: its clients stay with it.
-        bool may = Standings[index].IsUsed || Standings[index].Reason == StandingReason.Standby;
-        return may && !Balancer.IsExcluded(excluded, index) ? Endpoints[index] : null;
+        return MayBeTaken(index, excluded) ? Endpoints[index] : null;
     }
 
     private EndpointModel? PickByLevel(in PickContext context)

@@ -49,7 +49,7 @@ internal readonly ref struct EndpointSetBuilder
             else if (reason == StandingReason.None && shares[Array.BinarySearch(ranks, _endpoints[i].Rank)] == 0) _standings[i] = new EndpointStanding(false, StandingReason.Standby);
         }
 
-        int[] weights = Weights(out bool ramping);
+        int[] weights = Weights(out bool ramping, out int[]? ramps);
         List<EndpointLevel> levels = new(ranks.Length);
         int upTo = 0;
         for (int r = 0; r < ranks.Length; r++)
@@ -73,6 +73,7 @@ internal readonly ref struct EndpointSetBuilder
             Balancing = _plan.Balancing,
             IsPanic = panic,
             IsRamping = ramping,
+            Ramps = ramps,
             Change = change,
             ByTag = _plan.AffinityCookie is null ? [] : Tags(),
         };
@@ -162,7 +163,9 @@ internal readonly ref struct EndpointSetBuilder
     }
 
     /// <summary>The weights of the endpoints that may be picked; in hundredths while some are ramped up and others not.</summary>
-    private int[] Weights(out bool ramping)
+    /// <param name="ramping">An endpoint has less than its weight by its age, and will have more.</param>
+    /// <param name="ramps">As <see cref="EndpointSet.Ramps"/>.</param>
+    private int[] Weights(out bool ramping, out int[]? ramps)
     {
         int[] weights = new int[_endpoints.Length];
         int[] percents = new int[_endpoints.Length];
@@ -178,7 +181,8 @@ internal readonly ref struct EndpointSetBuilder
         }
         ramping = least < 100 && most > 0;
         // All at the same point, as when the process has just started: then their weights are what they always are to each other.
-        if (ramping && least != most)
+        ramps = ramping && least != most ? percents : null;
+        if (ramps is not null)
         {
             for (int i = 0; i < weights.Length; i++) weights[i] *= percents[i];
         }

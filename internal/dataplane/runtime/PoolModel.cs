@@ -1,5 +1,6 @@
 using Gateway.Config;
 using Gateway.Core.Breaker;
+using Gateway.Core.Limits;
 using Gateway.Core.Pool;
 
 namespace Gateway.DataPlane.Runtime;
@@ -9,7 +10,10 @@ namespace Gateway.DataPlane.Runtime;
 /// <param name="HashKey">What of a request makes <see cref="PickContext.Hash"/>; null when the balancer does not go by it.</param>
 /// <param name="SlowStart">How long an endpoint that is new or has recovered takes to its whole weight; zero for not at all.</param>
 /// <param name="AffinityCookie">Its name; null for no affinity. Then the endpoints have tags.</param>
-internal sealed record EndpointPlan(Balancing Balancing, int PanicThreshold, RequestKey? HashKey = null, TimeSpan SlowStart = default, string? AffinityCookie = null);
+/// <param name="MostRequests">Requests that one endpoint may have at once; 0 for as many as come.</param>
+/// <param name="Queue">How requests wait while all endpoints have that many.</param>
+internal sealed record EndpointPlan(
+    Balancing Balancing, int PanicThreshold, RequestKey? HashKey = null, TimeSpan SlowStart = default, string? AffinityCookie = null, int MostRequests = 0, QueueSettings Queue = default);
 
 /// <summary>
 /// A pool in one snapshot. All of it is immutable but <see cref="Current"/>, which follows the endpoints' health while the snapshot is in
@@ -45,6 +49,13 @@ internal sealed class PoolModel
     /// <summary>The endpoints now.</summary>
     public EndpointSet Current => Volatile.Read(ref _current);
 
+    /// <summary>Counts a request out that <see cref="EndpointSet.Take"/> has counted in; who waits for its place gets it.</summary>
+    public void Leave(EndpointModel endpoint)
+    {
+        endpoint.State.Load.End();
+        State.Queue.Serve();
+    }
+
     /// <summary>Published snapshots that have it. Read and written under the registry's lock.</summary>
     internal int References { get; set; }
 
@@ -71,6 +82,12 @@ internal sealed class EndpointModel
 {
     public required string Address { get; init; }
     public required int Weight { get; init; }
+
+    /// <summary>Where it is; null when that is not known.</summary>
+    public string? Zone { get; init; }
+
+    /// <summary>As in the document; what it is preferred by is <see cref="Rank"/>.</summary>
+    public int Priority { get; init; }
 
     /// <summary>Endpoints of the least rank are preferred: by priority, and within one by whether it is in the gateway's zone.</summary>
     public int Rank { get; init; }

@@ -1,3 +1,4 @@
+using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
 
 namespace Gateway.DataPlane.Runtime;
@@ -18,6 +19,9 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
     public string Name { get; } = name;
     public PoolMetrics Metrics { get; } = metrics;
     public HealthLedger Ledger { get; } = new();
+
+    /// <summary>Requests that wait until an endpoint has room for them.</summary>
+    public RoomQueue Queue { get; } = new(time);
 
     /// <summary>Called after each rebuild, on a thread of the pool's; null for nobody. Set by the one who watches over the pool.</summary>
     internal Action? Rebuilt
@@ -94,6 +98,8 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
             foreach (PoolModel model in _models) NoteUsable_NeedsLock(model);
             foreach (PoolModel model in _models) model.Rebuild();
         }
+        // An endpoint that has come or has recovered has room.
+        Queue.Serve();
         Rebuilt?.Invoke();
     }
 

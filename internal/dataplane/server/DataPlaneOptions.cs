@@ -64,6 +64,15 @@ public sealed record HealthChange(
 /// <param name="Connections">Open upstream connections, idle and active.</param>
 public sealed record EndpointStatus(string Address, int Weight, bool Healthy, int InFlight, long Attempts, long Failures, int Connections)
 {
+    /// <summary>Where it is; null when that is not known.</summary>
+    public string? Zone { get; init; }
+
+    /// <summary>0 is used first.</summary>
+    public int Priority { get; init; }
+
+    /// <summary>Percent of its weight that it has now: less than 100 for a while after it has come or recovered, where the pool has a slow start.</summary>
+    public int RampPercent { get; init; } = 100;
+
     /// <summary>Whether new requests may go to it.</summary>
     public bool Used { get; init; }
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using Gateway.Config;
+using Gateway.Core.Limits;
 using Gateway.Core.Pool;
 using Gateway.DataPlane.Discovery;
 using Gateway.DataPlane.Runtime;
@@ -74,7 +75,8 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
             _ => throw new InvalidOperationException($"{how.Policy} has no balancer."),
         };
         var balancing = new Balancing(kind);
-        var plan = new EndpointPlan(balancing, pool.PanicThreshold, SlowStart: pool.SlowStart ?? TimeSpan.Zero, AffinityCookie: pool.Affinity?.Cookie);
+        var plan = new EndpointPlan(balancing, pool.PanicThreshold, SlowStart: pool.SlowStart ?? TimeSpan.Zero, AffinityCookie: pool.Affinity?.Cookie,
+            MostRequests: pool.Connections.MaxRequestsPerEndpoint, Queue: new QueueSettings(pool.Connections.MaxQueue, pool.Connections.QueueTimeout));
         return balancing.IsByHash ? plan with { Balancing = balancing with { BoundedLoad = how.BoundedLoad ?? DefaultBound }, HashKey = how.Key ?? RequestKey.Ip } : plan;
     }
 }

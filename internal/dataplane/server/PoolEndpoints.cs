@@ -38,12 +38,26 @@ internal sealed class PoolEndpoints(
         int rank = (2 * endpoint.Priority) + (parts.Zone is null || endpoint.Zone == parts.Zone ? 0 : 1);
         // An address twice in a pool is one endpoint with two places in the balancer.
         if (earlier.Find(e => e.Address == endpoint.Address) is { } same)
-            return new EndpointModel { Address = endpoint.Address, Weight = endpoint.Weight, Rank = rank, Tag = same.Tag, State = same.State, Upstream = same.Upstream };
+        {
+            return new EndpointModel
+            {
+                Address = endpoint.Address,
+                Weight = endpoint.Weight,
+                Zone = endpoint.Zone,
+                Priority = endpoint.Priority,
+                Rank = rank,
+                Tag = same.Tag,
+                State = same.State,
+                Upstream = same.Upstream,
+            };
+        }
         StateRegistry.UpstreamKey key = new(pool, UpstreamSettings.From(config, endpoint, withTls));
         return new EndpointModel
         {
             Address = endpoint.Address,
             Weight = endpoint.Weight,
+            Zone = endpoint.Zone,
+            Priority = endpoint.Priority,
             Rank = rank,
             Tag = config.Affinity is { } affinity ? EndpointTag.Create(parts.AffinityKey, pool, endpoint.Address, affinity.Cookie, affinity.Ttl) : null,
             State = parts.Registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address)) ?? new EndpointState(pool, endpoint.Address),

@@ -17,7 +17,7 @@ internal static class PoolStatuses
     {
         EndpointSet set = pool.Current;
         EndpointStatus[] endpoints = new EndpointStatus[set.Endpoints.Length];
-        for (int e = 0; e < endpoints.Length; e++) endpoints[e] = Of(set.Endpoints[e], set.Standings[e]);
+        for (int e = 0; e < endpoints.Length; e++) endpoints[e] = Of(set.Endpoints[e], set.Standings[e], set.Ramps is { } ramps && set.Standings[e].IsUsed ? ramps[e] : 100);
         return new PoolStatus(pool.Name, Word(pool.Protocol.ToString()), Word(pool.Plan.Balancing.Kind.ToString()), endpoints)
         {
             Panic = set.IsPanic,
@@ -25,9 +25,12 @@ internal static class PoolStatuses
         };
     }
 
-    private static EndpointStatus Of(EndpointModel endpoint, EndpointStanding standing) => new(
+    private static EndpointStatus Of(EndpointModel endpoint, EndpointStanding standing, int ramp) => new(
         endpoint.Address, endpoint.Weight, endpoint.State.Health.IsUsable, endpoint.State.Load.InFlight, endpoint.State.Attempts, endpoint.State.Failures, endpoint.Upstream.Connections)
     {
+        Zone = endpoint.Zone,
+        Priority = endpoint.Priority,
+        RampPercent = ramp,
         Used = standing.IsUsed,
         State = HealthWords.StateOf(endpoint.State.Health.Faults),
         Errors = endpoint.State.Health.Counts.Errors,

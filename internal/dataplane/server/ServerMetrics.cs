@@ -42,6 +42,18 @@ internal static class ServerMetrics
         {
             foreach (PoolModel pool in store.Current?.Pools ?? []) Add(readings, pool);
         });
+        metrics.ObserveGauge("upstream_queue_requests", "Requests that wait because every endpoint of the pool has as many as it may.", ["pool"], readings =>
+        {
+            foreach (PoolModel pool in Bounded(store)) readings.Add(pool.State.Queue.Waiting, pool.Name);
+        });
+        metrics.ObserveCounter("upstream_queue_rejections_total", "Requests turned away because every endpoint of the pool had as many as it may: full, as many waited as may; timeout, none came free in time.", ["pool", "reason"], readings =>
+        {
+            foreach (PoolModel pool in Bounded(store))
+            {
+                readings.Add(pool.State.Queue.Full, pool.Name, "full");
+                readings.Add(pool.State.Queue.TimedOut, pool.Name, "timeout");
+            }
+        });
         metrics.ObserveGauge("overload_requests", "Requests of routes with a bound, by whether they run or wait.", ["route", "state"], 1, readings =>
         {
             foreach (RouteModel route in store.Current?.Routes ?? [])
@@ -59,6 +71,8 @@ internal static class ServerMetrics
             }
         });
     }
+
+    private static IEnumerable<PoolModel> Bounded(SnapshotStore store) => (store.Current?.Pools ?? []).Where(static pool => pool.Plan.MostRequests != 0);
 
     private static void Add(GaugeReadings readings, PoolModel pool)
     {

@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.Config;
+using Gateway.Core.Limits;
 using Gateway.TestKit;
 using Xunit;
 
@@ -9,11 +10,13 @@ namespace Gateway.DataPlane.Tests.Proxy;
 public sealed class DepartureStressTests
 {
     [Theory]
-    [InlineData(false, false)]
-    [InlineData(false, true)]
-    [InlineData(true, false)]
-    [InlineData(true, true)]
-    public async Task WhateverEndsARequest_EverythingIsGivenBackOnce(bool http2Client, bool http2Upstream)
+    [InlineData(false, false, 0)]
+    [InlineData(false, true, 0)]
+    [InlineData(true, false, 0)]
+    [InlineData(true, true, 0)]
+    [InlineData(false, false, 6)]
+    [InlineData(true, true, 6)]
+    public async Task WhateverEndsARequest_EverythingIsGivenBackOnce(bool http2Client, bool http2Upstream, int maxRequests)
     {
         await using HttpOrigin origin = http2Upstream ? await HttpOrigin.StartH2cAsync() : await HttpOrigin.StartAsync();
         origin.Record = false;
@@ -24,6 +27,8 @@ public sealed class DepartureStressTests
             Attempt = TimeSpan.FromMilliseconds(60),
             Idle = TimeSpan.FromMilliseconds(80),
             BodyBytes = 400_000,
+            MaxRequests = maxRequests,
+            Queue = new QueueSettings(6, TimeSpan.FromMilliseconds(40)),
         });
         using HttpClient client = http2Client ? H2Client.Http2(proxy.Http2Address) : H2Client.Http1(proxy.Address);
         int sent = 0;

@@ -3,6 +3,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Gateway.Config;
 using Gateway.Core.Breaker;
+using Gateway.Core.Limits;
 using Gateway.Core.Pool;
 using Gateway.Core.Retry;
 using Gateway.Core.Router;
@@ -31,6 +32,10 @@ internal sealed record ProxyOptions
     public TimeSpan Idle { get; init; } = Timeout.InfiniteTimeSpan;
     public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(5);
     public int MaxConnections { get; init; }
+
+    /// <summary>Per endpoint at once; 0 for as many as come.</summary>
+    public int MaxRequests { get; init; }
+    public QueueSettings Queue { get; init; } = new(10, TimeSpan.FromSeconds(20));
     public long BodyBytes { get; init; }
     public long? RouteBodyBytes { get; init; }
     public int UrlBytes { get; init; } = 8192;
@@ -126,7 +131,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             Upstream = new UpstreamFactory(Loops?.Loops).Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, 256, TimeSpan.FromSeconds(90), TimeSpan.Zero,
                 options.Tls ?? (options.Protocol == UpstreamProtocol.Https ? UpstreamTls.Default : null))),
         })];
-        var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool"), options.Time), new EndpointPlan(new Balancing(BalancerKind.RoundRobin), PanicThreshold: 50), Endpoints, previous: null)
+        var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool"), options.Time), new EndpointPlan(new Balancing(BalancerKind.RoundRobin), PanicThreshold: 50, MostRequests: options.MaxRequests, Queue: options.Queue), Endpoints, previous: null)
         {
             Protocol = options.Protocol,
             Breaker = options.Breaker,

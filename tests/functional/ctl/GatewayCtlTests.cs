@@ -39,8 +39,9 @@ public sealed class GatewayCtlTests
         { "pools": [
           { "name": "empty", "protocol": "http1", "loadBalancing": "leastRequests", "panic": false, "endpoints": [], "ledger": [] },
           { "name": "shop", "protocol": "https", "loadBalancing": "roundRobin", "panic": true, "endpoints": [
-            { "address": "10.0.0.1:8080", "weight": 1, "healthy": true, "inFlight": 3, "attempts": 120034, "failures": 2, "connections": 8, "used": true, "state": "healthy", "errors": 41 },
-            { "address": "10.0.0.2:8080", "weight": 10, "healthy": false, "inFlight": 0, "attempts": 7, "failures": 7, "connections": 0, "used": false, "reason": "ejected", "state": "ejected", "errors": 0, "lastChange": {{Ejected}} } ],
+            { "address": "10.0.0.1:8080", "weight": 1, "healthy": true, "inFlight": 3, "attempts": 120034, "failures": 2, "connections": 8, "used": true, "state": "healthy", "errors": 41, "zone": "eu-west-1a", "priority": 0, "rampPercent": 43 },
+            { "address": "10.0.0.2:8080", "weight": 10, "healthy": false, "inFlight": 0, "attempts": 7, "failures": 7, "connections": 0, "used": false, "reason": "ejected", "state": "ejected", "errors": 0, "lastChange": {{Ejected}}, "priority": 0, "rampPercent": 100 },
+            { "address": "10.0.1.1:8080", "weight": 1, "healthy": true, "inFlight": 0, "attempts": 0, "failures": 0, "connections": 0, "used": false, "reason": "standby", "state": "healthy", "errors": 0, "priority": 2, "rampPercent": 100 } ],
             "ledger": [
               { "sequence": 3, "time": "2026-11-20T09:00:03+00:00", "from": "normal", "to": "panic", "cause": "panic", "detail": "0 of 2 endpoints are well" },
               {{Ejected}} ] } ] }

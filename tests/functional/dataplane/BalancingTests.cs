@@ -173,6 +173,9 @@ public sealed class BalancingTests
         Assert.Equal(["spare", "far"], (await gateway.GetAsync("/admin/pools")).Json.GetProperty("pools")[0].GetProperty("endpoints").EnumerateArray()
             .Where(static e => e.TryGetProperty("reason", out JsonElement reason) && reason.GetString() == "standby")
             .Select(e => e.GetProperty("address").GetString() == spare.Address ? "spare" : "far"));
+        Assert.Equal([("a", 1), ("b", 0), ("a", 0)], (await gateway.GetAsync("/admin/pools")).Json.GetProperty("pools")[0].GetProperty("endpoints").EnumerateArray()
+            .Select(static e => (e.GetProperty("zone").GetString(), e.GetProperty("priority").GetInt32())));
+        Assert.Matches(@"ENDPOINT +ZONE +PRIORITY +WEIGHT +STATE(?s:.*)a +1 +1 +ok(?s:.*)standby", (await gateway.CtlAsync("pools")).Out);
         // A change of a zone that is not the gateway's changes nothing.
         await gateway.ApplyAsync(Document("c"));
         for (int i = 0; i < 30; i++) Assert.Equal("near", (await client.RequestAsync(Doc.Get()))["x-origin"]);
@@ -191,6 +194,9 @@ public sealed class BalancingTests
         await Eventually.Until("the first endpoint is warm", () => Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(3.2));
         await gateway.ApplyAsync(Document(old.Address, fresh.Address));
         for (int i = 0; i < 110; i++) Assert.Equal(200, (await client.RequestAsync(Doc.Get())).Status);
+        JsonElement[] endpoints = [.. (await gateway.GetAsync("/admin/pools")).Json.GetProperty("pools")[0].GetProperty("endpoints").EnumerateArray()];
+        Assert.Equal(100, endpoints[0].GetProperty("rampPercent").GetInt32());
+        Assert.InRange(endpoints[1].GetProperty("rampPercent").GetInt32(), 10, 99);
         // 10 to 100: one in eleven; a busy machine may be a second late, when it is 43 to 100.
         Assert.InRange(fresh.RequestCount, 8, 34);
         await Eventually.Until("the new endpoint gets its share", async () =>

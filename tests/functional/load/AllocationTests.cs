@@ -8,19 +8,32 @@ namespace Gateway.Functional.Tests.Load;
 [Collection("load")]
 public sealed class AllocationTests
 {
+    /// <summary>All that a healthy request passes by and must not pay for.</summary>
+    private static class Resilient
+    {
+        public const string Route = """
+            "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "overload": { "maxInflight": 100 }
+            """;
+
+        public const string Pool = """
+            "breaker": {}, "outlier": { "latency": {} }, "connections": { "maxPerEndpoint": 100, "maxRequestsPerEndpoint": 100 }
+            """;
+    }
+
     private const int WarmUp = 1000;
     private const int Measured = 4000;
 
     [Theory]
     [InlineData("Http1.Get", "GET /path/to/something?page=2 HTTP/1.1\r\nHost: shop.test\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n")]
+    [InlineData("Http1.Get", "GET /path/to/something?page=2 HTTP/1.1\r\nHost: shop.test\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n", Resilient.Route, Resilient.Pool)]
     [InlineData("Http1.Post", "POST /path/to/something?page=2 HTTP/1.1\r\nHost: shop.test\r\nAccept: */*\r\nUser-Agent: test\r\nContent-Length: 10\r\n\r\n0123456789")]
-    public async Task AKeepAliveRequest_StaysInItsBudget(string operation, string request)
+    public async Task AKeepAliveRequest_StaysInItsBudget(string operation, string request, string route = "", string pool = "")
     {
         using var logs = new TempFolder();
         await using FaultOrigin origin = FaultOrigin.Start(body: new string('x', 130));
         // With what is on by default, metrics and a line of the access log for each request.
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(
-            Doc.Route("all"), Doc.Pool("main", origin.Address), more: $$"""
+            Doc.Route("all", more: route), Doc.PoolWith("main", pool, origin.Address), more: $$"""
             "accessLog": { "output": "{{logs["access.log"]}}" }
             """));
         await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener());
