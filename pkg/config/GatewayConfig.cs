@@ -38,7 +38,7 @@ public sealed record GatewayConfig
     [Doc("A ring of recent requests in memory, to try candidates on.")]
     public ReplayConfig Replay { get; init; } = new();
 
-    [Doc("How changes come into force, by name; \"default\" is the one that applies go by.")]
+    [Doc("How changes come into force, by name. Signed bundles go by \"default\"; what is applied over the admin API goes by the one that it names, and unnamed only by the replay budget of \"default\".")]
     public IReadOnlyDictionary<string, RolloutConfig> Rollout { get; init; } = Empty<RolloutConfig>.Map;
 
     [Doc("What helps to find faults.")]

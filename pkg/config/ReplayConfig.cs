@@ -16,13 +16,6 @@ public sealed record ReplayConfig
     public IReadOnlyList<string> Headers { get; init; } = [];
 }
 
-[Doc("How a change comes into force.")]
-public sealed record RolloutConfig
-{
-    [Doc("The candidate decides the recorded requests (see replay) beside what is live; too many changed outcomes refuse it. Absent: not asked.")]
-    public ReplayBudgetConfig? Replay { get; init; }
-}
-
 [Doc("How much of real traffic a change may treat differently. A rollback is not asked.")]
 public sealed record ReplayBudgetConfig
 {

@@ -1,9 +1,11 @@
+using System.Globalization;
+
 namespace Gateway.Config.Validation;
 
 internal static class RolloutRules
 {
-    /// <summary>The one rollout there is; plain applies go by its budget.</summary>
-    private const string Default = "default";
+    private const int LongestName = 64;
+    private const int MostStages = 100;
 
     public static void Validate(GatewayConfig config, Findings findings)
     {
@@ -19,13 +21,63 @@ internal static class RolloutRules
         }
         findings.Path.Pop();
         findings.Path.Push("rollout");
-        foreach ((string name, RolloutConfig rollout) in config.Rollout)
+        foreach ((string name, RolloutConfig? rollout) in config.Rollout)
         {
             findings.Path.Push(name);
-            if (name != Default) findings.Error(ConfigErrorCodes.InvalidValue, $"there is no rollout of this name yet; write \"{Default}\"");
-            if (rollout?.Replay is { } budget) Budget(budget, config.Replay, findings);
+            // It stands in URLs and on command lines.
+            if (Syntax.Token(name, "a rollout's name") is { } wrong) findings.Error(ConfigErrorCodes.InvalidValue, wrong);
+            else if (name.Length > LongestName) findings.Error(ConfigErrorCodes.InvalidValue, $"a rollout's name has at most {LongestName} characters, this one has {name.Length}");
+            if (rollout is not null) Rollout(rollout, config.Replay, findings);
             findings.Path.Pop();
         }
+        findings.Path.Pop();
+    }
+
+    private static void Rollout(RolloutConfig rollout, ReplayConfig replay, Findings findings)
+    {
+        if (rollout.Replay is { } budget) Budget(budget, replay, findings);
+        Stages(rollout.Stages, findings);
+        if (rollout.Cohort is { } cohort && !IsCohort(cohort))
+            findings.Error("cohort", ConfigErrorCodes.InvalidValue, $"\"{Reading.JsonTokens.Shorten(cohort)}\" is not \"ip\", \"header:NAME\", \"cookie:NAME\" or \"random\"");
+        if (rollout.Gates is not { } gates) return;
+        findings.Path.Push("gates");
+        if (gates.ErrorRate is { } errors) Alpha("errorRate", errors.Alpha, findings);
+        if (gates.Latency is { } latency)
+        {
+            Alpha("latency", latency.Alpha, findings);
+            findings.Path.Push("latency");
+            if (latency.Factor is not (> 1 and <= 100)) findings.Error("factor", ConfigErrorCodes.OutOfRange, $"{Text(latency.Factor)} is not above 1 and up to 100");
+            findings.Path.Pop();
+        }
+        findings.Path.Pop();
+    }
+
+    private static void Stages(IReadOnlyList<RolloutStageConfig> stages, Findings findings)
+    {
+        if (stages is null) return;
+        findings.Path.Push("stages");
+        if (stages.Count > MostStages) findings.Error(ConfigErrorCodes.OutOfRange, $"there are {stages.Count} stages; write {MostStages} at most");
+        double before = 0;
+        for (int i = 0; i < stages.Count; i++)
+        {
+            if (stages[i] is not { } stage) continue;
+            findings.Path.PushIndex(i);
+            if (stage.Percent is not (> 0 and <= 100)) findings.Error("percent", ConfigErrorCodes.OutOfRange, $"{Text(stage.Percent)} is not above 0 and up to 100");
+            else if (stage.Percent < 0.01) findings.Error("percent", ConfigErrorCodes.OutOfRange, $"{Text(stage.Percent)} is less than one request in ten thousand; write 0.01 at least");
+            else if (stage.Percent <= before) findings.Error("percent", ConfigErrorCodes.Conflict, $"{Text(stage.Percent)} is not more than {Text(before)} of the stage before; shares rise from stage to stage");
+            else before = stage.Percent;
+            findings.Path.Pop();
+        }
+        findings.Path.Pop();
+    }
+
+    private static bool IsCohort(string text) => text == "random" || (RequestKey.TryParse(text, out RequestKey key) && key.Kind is RequestKeyKind.Ip or RequestKeyKind.Header or RequestKeyKind.Cookie);
+
+    private static void Alpha(string gate, double alpha, Findings findings)
+    {
+        if (alpha is > 0 and < 0.5) return;
+        findings.Path.Push(gate);
+        findings.Error("alpha", ConfigErrorCodes.OutOfRange, $"{Text(alpha)} is not above 0 and below 0.5");
         findings.Path.Pop();
     }
 
@@ -37,4 +89,6 @@ internal static class RolloutRules
         else if (budget.MinRequests > replay.Keep) findings.Warning("minRequests", ConfigErrorCodes.Doubtful, $"never so many are kept: replay.keep is {replay.Keep}");
         findings.Path.Pop();
     }
+
+    private static string Text(double value) => value.ToString(CultureInfo.InvariantCulture);
 }
