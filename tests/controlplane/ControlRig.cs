@@ -7,6 +7,7 @@ using Gateway.ControlPlane.Admin;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Bundles;
 using Gateway.ControlPlane.Provider;
+using Gateway.ControlPlane.Rollout;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Server;
 using Gateway.TestKit;
@@ -22,15 +23,19 @@ internal sealed class ControlRig : IAsyncDisposable
     private readonly SideListener _side;
     private AdminServer? _server;
 
-    public ControlRig(TempFolder folder, string configName = "gateway.json", BundleVerifier? verifier = null, bool signedOnly = false)
+    public ControlRig(TempFolder folder, string configName = "gateway.json", BundleVerifier? verifier = null, bool signedOnly = false, Tests.Rollout.FakeCanary? canary = null, DurableFiles? files = null, TimeProvider? time = null)
     {
+        files ??= new Store.UnsyncedFiles();
+        time ??= TimeProvider.System;
         Folder = folder;
         ConfigFile = folder[configName];
-        Store = ConfigStore.Open(folder["data"], new Store.UnsyncedFiles());
-        Audit = new AuditLog(folder["data"]);
+        Store = ConfigStore.Open(folder["data"], files);
+        Audit = new AuditLog(folder["data"], files);
         Host = new DataPlaneHost(new DataPlaneOptions(folder.Root, NullLoggerFactory.Instance, TimeProvider.System));
         _side = new SideListener(async address => await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => Api!.HandleSideAsync(c), NullLoggerFactory.Instance));
         Queue = new ApplyQueue(Host, Store, Audit, new DocumentReader(folder.Root), _side, TimeProvider.System, NullLoggerFactory.Instance) { SignedOnly = signedOnly };
+        RolloutStore = new RolloutStore(Store, time, files);
+        Rollouts = new RolloutDirector(Queue, canary?.Over(Host) ?? new Tests.Rollout.FakeCanary().Over(Host), RolloutStore, Audit, Host.Metrics, time, NullLoggerFactory.Instance);
         File = new FileProvider(ConfigFile, Queue, TimeProvider.System, NullLoggerFactory.Instance);
         Readiness = new Readiness(Host, Queue, File);
         Token = AdminToken.LoadOrCreate(folder["data/admin.token"]);
@@ -44,6 +49,8 @@ internal sealed class ControlRig : IAsyncDisposable
     public AuditLog Audit { get; }
     public DataPlaneHost Host { get; }
     public ApplyQueue Queue { get; }
+    public RolloutStore RolloutStore { get; }
+    public RolloutDirector Rollouts { get; }
     public FileProvider File { get; }
     public Readiness Readiness { get; }
     public AdminToken Token { get; }
@@ -65,6 +72,12 @@ internal sealed class ControlRig : IAsyncDisposable
 
     public Task<ApplyResult> ApplyAsync(string text, IReadOnlyList<string>? ifMatch = null, bool dryRun = false) =>
         Queue.ApplyAsync(new ApplyRequest(Document(text), Admin) { IfMatch = ifMatch, DryRun = dryRun }, CancellationToken.None);
+
+    /// <summary>Begins the rollout that the document has.</summary>
+    public Task<RolloutStart> RollOutAsync(string text, string rollout = "default") =>
+        Rollouts.StartAsync(new ApplyRequest(Document(text), Admin) { Rollout = rollout }, CancellationToken.None);
+
+    public Task<ApplyResult> RollBackAsync(string? version = null) => Queue.RollbackAsync(version, Admin with { Source = "rollback" }, CancellationToken.None);
 
     /// <summary>The text that the live document's one route answers with.</summary>
     public string? Serves => Host.Current?.Config.Routes[0].Respond?.Body;
@@ -92,6 +105,7 @@ internal sealed class ControlRig : IAsyncDisposable
     {
         if (_server is not null) await _server.DisposeAsync();
         await File.DisposeAsync();
+        await Rollouts.DisposeAsync();
         await Queue.DisposeAsync();
         await _side.DisposeAsync();
         await Host.DisposeAsync();

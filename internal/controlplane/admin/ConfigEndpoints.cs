@@ -58,7 +58,7 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         }
         string? previous = queue.Live?.Version;
         ApplyResult result = await queue.RollbackAsync(version, origin with { Source = "rollback" }, context.RequestAborted);
-        await AnswerAsync(context, result, previous);
+        await AnswerAsync(context, result, result.From ?? previous);
     }
 
     /// <summary>
@@ -169,6 +169,8 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
                 return AdminJson.ProblemAsync(context, 403, "unsigned_refused", "Forbidden", result.Errors[0].Message, result.Errors);
             case ApplyOutcome.Stale:
                 return AdminJson.ProblemAsync(context, 412, "stale", "Precondition Failed", $"the live version is {result.LiveVersion ?? "none"}, not the one in If-Match; read it, apply your change to it, and try again");
+            case ApplyOutcome.RolloutRunning:
+                return AdminJson.ProblemAsync(context, 409, result.ResultName, "Rollout Running", result.Errors[0].Message, result.Errors);
             case ApplyOutcome.Pressure:
                 context.Response.Headers.RetryAfter = "2";
                 return AdminJson.ProblemAsync(context, 429, "config_pressure", "Too Many Configurations In Use", "more than 10 replaced configurations are still in use by requests; try again when some have ended");

@@ -27,6 +27,20 @@ internal sealed partial class ApplyLedger(ConfigStore store, AuditLog audit, App
         }
     }
 
+    /// <summary>Takes a document off the disk again that no record names.</summary>
+    public void Discard(ConfigDocument document)
+    {
+        try
+        {
+            store.Discard(document.Digest, document.FormatName);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // The next start removes it.
+            LogStoreFailed(logger, e, "a document's end");
+        }
+    }
+
     /// <summary>The sequence of the record, 0 when it could not be written; then a warning is added.</summary>
     public long Record(HistoryRecord record, int keep, List<ConfigError> warnings)
     {

@@ -1,4 +1,5 @@
 using Gateway.Config;
+using Gateway.ControlPlane.Rollout;
 using Gateway.ControlPlane.Store;
 
 namespace Gateway.ControlPlane.Apply;
@@ -16,9 +17,26 @@ public sealed partial class ApplyQueue
     private async Task<ApplyResult> ApplyOneAsync(ApplyRequest request)
     {
         long start = _time.GetTimestamp();
+        CheckedRequest check = await CheckOneAsync(request, start);
+        if (check.Ended is not null) return check.Ended;
+        Candidate candidate = await PublishAsync(check.Candidate);
+        if (candidate.IsBroken) return Rejected(candidate, request, start);
+        candidate = Publicize(candidate, request.Origin, start, target: null, request.Bundle?.Detail, check.Stored, request.Bundle);
+        return Noted(ApplyOutcome.Applied, candidate, request, start);
+    }
+
+    /// <summary>How far a request got without a publish.</summary>
+    /// <param name="Ended">Why it goes no further, written down already; null for a candidate that may be published.</param>
+    /// <param name="Stored">Its document is on the disk.</param>
+    private readonly record struct CheckedRequest(ApplyResult? Ended, Candidate Candidate, bool Stored);
+
+    private async Task<CheckedRequest> CheckOneAsync(ApplyRequest request, long start)
+    {
         ChangeOrigin origin = request.Origin;
         bool fromFile = origin.Source == "file";
-        if (Refusal(request) is { } refused) return refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start);
+        if (!request.DryRun && Rollout?.Running is { } running) return End(RolloutRuns(request, running, start));
+        if (fromFile) FileDigest = request.Document.Digest;
+        if (Refusal(request) is { } refused) return End(refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start), refused.Candidate);
         // A file that was mended is to be live as the file's, also if it is the last good configuration word for word.
         LiveConfiguration? live = Live;
         LiveConfiguration? same = live?.Origin.Source == "last-good" ? null : live;
@@ -26,30 +44,30 @@ public sealed partial class ApplyQueue
         Candidate candidate = same?.Digest == request.Document.Digest && same.Format == request.Document.Format
             ? new Candidate(request.Document) { Version = same.Version, Warnings = same.Warnings }
             : await OnAThreadOfItsOwn(request.Document, () => _steps.Read(request.Document));
-        if (candidate.IsBroken) return Rejected(candidate, request, start);
+        if (!candidate.IsBroken && request.Bundle is null && request.Rollout is { } name) candidate = candidate with { Errors = RolloutPlan.Missing(name, candidate.Config, _host.Current?.Config) };
+        if (candidate.IsBroken) return End(Rejected(candidate, request, start), candidate);
         // Before If-Match, as RFC 9110 section 13.1.1 allows: a client that repeats an apply whose answer it lost is told that it holds.
         if (same is not null && candidate.Version == same.Version)
         {
             // The same again, but signed anew: bundles before this one are stale from now on.
             if (request is { Bundle: { } stamp, DryRun: false })
                 candidate = Publicize(candidate with { Config = _host.Current!.Config }, origin, start, target: null, stamp.Detail, stored: _ledger.Save(request.Document) is null, stamp);
-            return Noted(ApplyOutcome.Unchanged, candidate, request, start);
+            return End(Noted(ApplyOutcome.Unchanged, candidate, request, start));
         }
-        if (request.IfMatch is { } wanted && !(live is not null && (wanted.Count == 0 || wanted.Contains(live.Version)))) return Noted(ApplyOutcome.Stale, candidate, request, start);
-        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.CompileAndCheck(candidate, origin.Source));
-        if (candidate.IsBroken) return Rejected(candidate, request, start);
-        if (request.DryRun) return Result(ApplyOutcome.Valid, candidate, start);
-        if (!await PressureEasesAsync()) return Noted(ApplyOutcome.Pressure, candidate, request, start);
+        if (request.IfMatch is { } wanted && !(live is not null && (wanted.Count == 0 || wanted.Contains(live.Version)))) return End(Noted(ApplyOutcome.Stale, candidate, request, start));
+        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.CompileAndCheck(candidate, origin.Source, request.Rollout));
+        if (candidate.IsBroken) return End(Rejected(candidate, request, start), candidate);
+        if (request.DryRun) return End(Result(ApplyOutcome.Valid, candidate, start));
+        if (!await PressureEasesAsync()) return End(Noted(ApplyOutcome.Pressure, candidate, request, start));
         string? unsaved = _ledger.Save(request.Document);
         if (unsaved is not null && !fromFile)
         {
             ConfigError error = new("", ApplyLedger.StoreFailed, $"the document cannot be stored, so it was not applied: {unsaved}. Check the space and the permissions of {_store.Folder}.");
-            return Noted(ApplyOutcome.Failed, candidate with { Errors = [error] }, request, start);
+            return End(Noted(ApplyOutcome.Failed, candidate with { Errors = [error] }, request, start));
         }
-        candidate = await PublishAsync(candidate);
-        if (candidate.IsBroken) return Rejected(candidate, request, start);
-        candidate = Publicize(candidate, origin, start, target: null, request.Bundle?.Detail, stored: unsaved is null, request.Bundle);
-        return Noted(ApplyOutcome.Applied, candidate, request, start);
+        return new CheckedRequest(null, candidate, unsaved is null);
+
+        CheckedRequest End(ApplyResult result, Candidate? candidate = null) => new(result, candidate ?? new Candidate(request.Document), false);
     }
 
     // Here, where changes are one after another: of two bundles that come at once only the order of their sequences may win.
@@ -73,12 +91,14 @@ public sealed partial class ApplyQueue
     {
         long start = _time.GetTimestamp();
         LiveConfiguration? live = Live;
+        if (version is null && Rollout is { Running: { } running } begun) return await RollbackOfRolloutAsync(begun, running, origin, start);
         HistoryRecord? target = RollbackTarget.Find(_store.History(), version, live?.Version, live?.Sequence ?? 0);
         if (target is null)
         {
             string why = version is null ? "nothing was applied before the live version" : $"version '{version}' is not in the history";
             return Ended(ApplyOutcome.UnknownVersion, new Candidate(new ConfigDocument(default, DocumentFormat.Json)) { Errors = [new ConfigError("version", "unknown_version", $"{why}; GET /admin/history lists what can be gone back to")] }, "rollback", origin, start);
         }
+        if (Rollout is { Running: not null } rollout) await rollout.AbortAsync(origin, $"rolled back to {target.Version} by {origin.Actor}");
         if (_kept.Find(target, origin.Source) is not { } candidate)
         {
             candidate = ReadStored(target);

@@ -6,11 +6,13 @@ namespace Gateway.ControlPlane.Apply;
 public sealed partial class ApplyQueue
 {
     // Publishing, and what is written down afterwards.
-    private async Task<Candidate> PublishAsync(Candidate candidate)
+    private Task<Candidate> PublishAsync(Candidate candidate) => PublishAsync(candidate, () => _host.PublishAsync(candidate.Snapshot!, CancellationToken.None));
+
+    private async Task<Candidate> PublishAsync(Candidate candidate, Func<Task<IReadOnlyList<ConfigError>>> publish)
     {
         (SideListener.Change? change, ConfigError? error) = await _sideListener.PrepareAsync(candidate.Config!.Metrics.Listener);
         if (error is not null) return candidate with { Errors = [error] };
-        IReadOnlyList<ConfigError> errors = await _host.PublishAsync(candidate.Snapshot!, CancellationToken.None);
+        IReadOnlyList<ConfigError> errors = await publish();
         if (errors.Count > 0)
         {
             await SideListener.AbandonAsync(change);

@@ -61,11 +61,11 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     /// <summary>Raised by the queue after each publish, before whoever asked is answered.</summary>
     public event Action? Published;
 
-    /// <summary>Digest of the configuration file's content as it was last seen. Written by the file provider; goes into every record.</summary>
+    /// <summary>Digest of the configuration file's content as it was last dealt with; goes into every record.</summary>
     public string? FileDigest
     {
         get => Volatile.Read(ref _fileDigest);
-        set => Volatile.Write(ref _fileDigest, value);
+        private set => Volatile.Write(ref _fileDigest, value);
     }
 
     /// <param name="cancellationToken">Takes the change out of the queue; one that has begun is finished.</param>
@@ -84,7 +84,7 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     public async Task<ApplyResult> ValidateAsync(ConfigDocument document, CancellationToken cancellationToken)
     {
         long start = _time.GetTimestamp();
-        Candidate candidate = await AloneAsync(document, _steps.CompileAndCheck, cancellationToken);
+        Candidate candidate = await AloneAsync(document, (candidate, source) => _steps.CompileAndCheck(candidate, source), cancellationToken);
         return Result(candidate.IsBroken ? ApplyOutcome.Rejected : ApplyOutcome.Valid, candidate, start);
     }
 

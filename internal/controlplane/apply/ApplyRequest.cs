@@ -19,6 +19,9 @@ public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
 
     /// <summary>The verified bundle that the document came in; null for one that nobody signed.</summary>
     public BundleStamp? Bundle { get; init; }
+
+    /// <summary>Name of the rollout that it is to go through; null for none: it is applied at once.</summary>
+    public string? Rollout { get; init; }
 }
 
 /// <summary>What is kept of a verified bundle.</summary>
@@ -46,6 +49,9 @@ public enum ApplyOutcome
     /// <summary>Another version is live than <see cref="ApplyRequest.IfMatch"/> wants.</summary>
     Stale,
 
+    /// <summary>A rollout runs; nothing else is applied until it has ended.</summary>
+    RolloutRunning,
+
     /// <summary>Too many replaced snapshots are still in use.</summary>
     Pressure,
 
@@ -69,6 +75,9 @@ public sealed record ApplyResult(
     IReadOnlyList<ConfigError> Warnings,
     TimeSpan Duration)
 {
+    /// <summary>Of a rollback: the version that was gone back from; null for what was live.</summary>
+    public string? From { get; init; }
+
     public bool IsGood => Outcome is ApplyOutcome.Applied or ApplyOutcome.Unchanged or ApplyOutcome.Valid;
 
     /// <summary>The outcome as metrics and the audit log name it.</summary>
@@ -82,6 +91,7 @@ public sealed record ApplyResult(
         ApplyOutcome.Rejected => "rejected",
         ApplyOutcome.Unsigned => "unsigned_refused",
         ApplyOutcome.Stale => "stale",
+        ApplyOutcome.RolloutRunning => "rollout_running",
         ApplyOutcome.Pressure => "pressure",
         ApplyOutcome.UnknownVersion => "unknown_version",
         ApplyOutcome.Stopping => "stopping",

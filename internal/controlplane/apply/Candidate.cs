@@ -38,11 +38,12 @@ internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
     /// All that a candidate must pass to become live by an apply: the compile, then what the document itself expects of it, then how much of
     /// recorded traffic it may treat differently.
     /// </summary>
-    public Candidate CompileAndCheck(Candidate candidate, string source)
+    /// <param name="rollout">The rollout whose budget counts; null for the one of plain applies.</param>
+    public Candidate CompileAndCheck(Candidate candidate, string source, string? rollout = null)
     {
         candidate = Compile(candidate, source);
         if (!candidate.IsBroken) candidate = candidate with { Errors = host.CheckExpectations(candidate.Snapshot!) };
-        return candidate.IsBroken ? candidate : candidate with { Errors = ReplayGate.Check(candidate.Config!, host.Replay(candidate.Snapshot!)) };
+        return candidate.IsBroken ? candidate : candidate with { Errors = ReplayGate.Check(candidate.Config!, rollout ?? ReplayGate.Default, host.Replay(candidate.Snapshot!)) };
     }
 
     /// <summary>Adds the snapshot, or the errors that only the compiler sees. Enough for what was live before: going back to it needs no gate.</summary>

@@ -50,6 +50,7 @@ public sealed partial class FileProvider : IAsyncDisposable
         _logger = loggers.CreateLogger("gateway.file");
         _watch = new FileWatch(_path, () => _hints.Writer.TryWrite(true), _logger);
         _origin = new ChangeOrigin("file", _path, "");
+        _queue.RolloutEnded += () => _hints.Writer.TryWrite(true);
         _status = new FileStatus(_path, [], time.GetUtcNow());
     }
 
@@ -127,7 +128,6 @@ public sealed partial class FileProvider : IAsyncDisposable
             LogUnreadable(_logger, error!.Message);
             return;
         }
-        _queue.FileDigest = digest;
         ApplyResult result = await _queue.ApplyAsync(new ApplyRequest(document, _origin), _stop.Token);
         if (result.IsGood) Settle([]);
         else if (result.Outcome is ApplyOutcome.Rejected or ApplyOutcome.Unsigned)
@@ -137,9 +137,11 @@ public sealed partial class FileProvider : IAsyncDisposable
         }
         else
         {
-            // Not the file's fault (too many snapshots in use): the next look tries again.
+            // Not the file's fault (too many snapshots in use, a rollout): the next look tries again.
             _settled = null;
-            Settle([new ConfigError("", "not_applied", $"the file could not be applied yet ({result.ResultName}); it is tried again every few seconds")]);
+            Settle([new ConfigError("", "not_applied", result.Outcome == ApplyOutcome.RolloutRunning
+                ? "the file waits for the rollout that is running, and is applied when that has ended"
+                : $"the file could not be applied yet ({result.ResultName}); it is tried again every few seconds")]);
         }
     }
 

@@ -117,6 +117,16 @@ public sealed class ConfigStore : IDisposable
         }
     }
 
+    /// <summary>Removes a document that was saved and did not become live, unless a record names it all the same.</summary>
+    public void Discard(string digest, string format)
+    {
+        lock (_gate)
+        {
+            string path = DocumentPath(digest, format);
+            if (!_records.Exists(r => r.IsApplied && r.Digest == digest && r.Format == format) && File.Exists(path)) _files.Delete(path);
+        }
+    }
+
     /// <summary>The exact bytes of an applied document.</summary>
     /// <exception cref="IOException">It is gone, or is not what was stored.</exception>
     public byte[] Read(HistoryRecord record)

@@ -1,0 +1,84 @@
+using Gateway.Config;
+using Gateway.ControlPlane.Rollout;
+
+namespace Gateway.ControlPlane.Apply;
+
+/// <summary>What the queue must know of a rollout: only one change is on its way at a time. Asked in the queue's jobs alone.</summary>
+internal interface IRolloutInProgress
+{
+    /// <summary>Null when none runs.</summary>
+    RolloutRecord? Running { get; }
+
+    /// <summary>Takes the running rollout back; live stays what was live. Cannot fail.</summary>
+    Task AbortAsync(ChangeOrigin origin, string reason);
+}
+
+public sealed partial class ApplyQueue
+{
+    // The steps of a rollout: each is a job between which rollbacks, and whatever else is asked for, have their turn.
+    internal IRolloutInProgress? Rollout { get; set; }
+
+    /// <summary>How much of the past is kept, as the live document says.</summary>
+    internal int HistoryKeep => _host.Current?.Config.History.Keep ?? int.MaxValue;
+
+    /// <summary>Raised by the queue when a rollout has ended: what had to wait for it may come.</summary>
+    public event Action? RolloutEnded;
+
+    internal void RaiseRolloutEnded() => RolloutEnded?.Invoke();
+
+    /// <summary>A document that passed every check and is on the disk; or how it ended.</summary>
+    internal sealed record RolloutCandidate(ApplyRequest Request, ApplyResult? Ended, Candidate Candidate, long Start)
+    {
+        public GatewayConfig? Live { get; init; }
+    }
+
+    internal Task<T> StepAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken) => EnqueueAsync(step, cancellationToken);
+
+    /// <summary>All that an apply does before it publishes. Within a step.</summary>
+    internal async Task<RolloutCandidate> CheckAsync(ApplyRequest request)
+    {
+        long start = _time.GetTimestamp();
+        CheckedRequest check = await CheckOneAsync(request, start);
+        return new RolloutCandidate(request, check.Ended, check.Candidate, start) { Live = _host.Current?.Config };
+    }
+
+    /// <summary>Writes down that nothing comes of it. Within a step.</summary>
+    internal ApplyResult Refuse(RolloutCandidate checkedOne, ApplyOutcome outcome, IReadOnlyList<ConfigError> errors)
+    {
+        Candidate candidate = checkedOne.Candidate with { Errors = errors };
+        return outcome == ApplyOutcome.Rejected ? Rejected(candidate, checkedOne.Request, checkedOne.Start) : Noted(outcome, candidate, checkedOne.Request, checkedOne.Start);
+    }
+
+    /// <summary>Makes it live as an apply does, by <paramref name="publish"/>, and writes that down. Within a step.</summary>
+    /// <param name="publish">Null for the ordinary way.</param>
+    internal async Task<ApplyResult> PromoteAsync(RolloutCandidate checkedOne, string detail, Func<Task<IReadOnlyList<ConfigError>>>? publish)
+    {
+        (ApplyRequest request, long start) = (checkedOne.Request, _time.GetTimestamp());
+        Candidate candidate = publish is null ? await PublishAsync(checkedOne.Candidate) : await PublishAsync(checkedOne.Candidate, publish);
+        if (candidate.IsBroken) return Rejected(candidate, request, start);
+        // On the disk since before the first request; again, should anyone have removed it since.
+        bool stored = _ledger.Save(candidate.Document) is null;
+        string text = request.Bundle is { } bundle ? $"{bundle.Detail}, {detail}" : detail;
+        candidate = Publicize(candidate, request.Origin, start, target: null, text, stored, request.Bundle);
+        return Noted(ApplyOutcome.Applied, candidate, request, start);
+    }
+
+    /// <summary>Removes a document that never became live. Within a step.</summary>
+    internal void Forget(ConfigDocument document) => _ledger.Discard(document);
+
+    private async Task<ApplyResult> RollbackOfRolloutAsync(IRolloutInProgress rollout, RolloutRecord running, ChangeOrigin origin, long start)
+    {
+        await rollout.AbortAsync(origin, $"rolled back by {origin.Actor}");
+        Candidate live = new(new ConfigDocument(default, DocumentFormat.Json)) { Version = Live?.Version };
+        return Ended(ApplyOutcome.Applied, live, "rollback", origin, start) with { From = running.Version };
+    }
+
+    private ApplyResult RolloutRuns(ApplyRequest request, RolloutRecord running, long start)
+    {
+        string message = $"rollout {running.Id} ('{running.Rollout}', version {running.Version[..12]}) is {RolloutText.Name(running.State)}; wait for its end (gatewayctl rollout watch {running.Id}), "
+            + $"or end it first: gatewayctl rollout promote {running.Id}, or gatewayctl rollout abort {running.Id} (POST /admin/rollouts/{running.Id}/abort)";
+        Candidate candidate = Broken(request, ApplyResult.NameOf(ApplyOutcome.RolloutRunning), message);
+        // The file's turn comes when the rollout has ended; it asks every few seconds, which is nothing to write down.
+        return request.Origin.Source == "file" ? Result(ApplyOutcome.RolloutRunning, candidate, start) : Noted(ApplyOutcome.RolloutRunning, candidate, request, start);
+    }
+}

@@ -1,0 +1,199 @@
+using Gateway.Bundle;
+using Gateway.Config;
+using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Store;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.ControlPlane.Rollout;
+
+public sealed partial class RolloutDirector
+{
+    // The steps, each within one job of the queue.
+    private async Task<RolloutStart> StartOneAsync(ApplyRequest request)
+    {
+        ApplyQueue.RolloutCandidate check = await _queue.CheckAsync(request);
+        if (check.Ended is { } ended) return new RolloutStart(Refused(check, ended), ended);
+        _metrics.Checks(null);
+        RolloutPlan plan = RolloutPlan.Of(request.Rollout!, check.Candidate.Config!, check.Live);
+        return plan.Stages.Count == 0 ? await AtOnceAsync(check, plan) : await BeginAsync(check, plan);
+    }
+
+    // What was wrong with the request itself, or with its time, says nothing of the candidate.
+    private RolloutRecord? Refused(ApplyQueue.RolloutCandidate check, ApplyResult ended)
+    {
+        if (check.Request.DryRun || ended.Outcome != ApplyOutcome.Rejected || ended.Errors is [{ Code: BundleRefusalCodes.StaleSequence or "unknown_rollout" }, ..]) return null;
+        if (ended.Version is null && check.Request.Bundle is null) return null;
+        string stage = RolloutText.CheckOf(ended.Errors);
+        _metrics.Checks(stage);
+        return Closed(check, new RolloutPlan(check.Request.Rollout!, [], "", new RolloutGatesConfig(), default, null), stage, ended.Errors);
+    }
+
+    private async Task<RolloutStart> AtOnceAsync(ApplyQueue.RolloutCandidate check, RolloutPlan plan)
+    {
+        RolloutRecord record = Record(check, plan) with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, Reason = "the rollout has no stages" };
+        ApplyResult result = await _queue.PromoteAsync(check, Detail(record), publish: null);
+        _metrics.Stage(RolloutStages.Full, result.IsGood ? "passed" : "failed");
+        if (!result.IsGood) return new RolloutStart(Closed(check, plan, RolloutStages.Full, result.Errors), result);
+        record = record with { EndedAt = _time.GetUtcNow() };
+        TrySave(record);
+        Events.Tell("state", record);
+        return new RolloutStart(record, result);
+    }
+
+    private async Task<RolloutStart> BeginAsync(ApplyQueue.RolloutCandidate check, RolloutPlan plan)
+    {
+        // The bytes were lent until the answer; a rollout goes on after it.
+        ConfigDocument document = new(check.Candidate.Document.Content.ToArray(), check.Candidate.Document.Format);
+        check = check with { Request = check.Request with { Document = document }, Candidate = check.Candidate with { Document = document } };
+        RolloutRecord record = Record(check, plan) with { Percent = plan.Stages[0].Percent };
+        try
+        {
+            _store.Save(record, Keep);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _queue.Forget(document);
+            return new RolloutStart(null, _queue.Refuse(check, ApplyOutcome.Failed, [new ConfigError("", ApplyLedger.StoreFailed, $"the rollout cannot be stored, so it was not begun: {e.Message}")]));
+        }
+        IReadOnlyList<ConfigError> errors;
+        try
+        {
+            errors = await _canary.BeginAsync(check.Candidate.Snapshot!, plan);
+        }
+        catch (Exception)
+        {
+            TrySave(record with { State = RolloutState.Aborted, Percent = 0, EndedAt = _time.GetUtcNow(), Reason = "the gateway could not begin it; its log says more", Retry = true });
+            _queue.Forget(document);
+            throw;
+        }
+        if (errors.Count > 0)
+        {
+            _metrics.Stage(RolloutStages.Canary, "failed");
+            _queue.Forget(document);
+            RolloutRecord closed = record with { State = RolloutState.Refused, Percent = 0, EndedAt = _time.GetUtcNow(), Reason = ApplyLedger.Summary(errors) };
+            TrySave(closed);
+            return new RolloutStart(closed, _queue.Refuse(check, ApplyOutcome.Rejected, errors));
+        }
+        Current current = new(check, plan, new RolloutRun(plan, Now));
+        _current = current;
+        Show(record, current.Run.Left);
+        Audit(check.Request.Origin, "rollout", record, $"rollout {record.Id} ('{plan.Name}') begins at {RolloutText.Percent(record.Percent)}{(plan.Note is null ? "" : $"; {plan.Note}")}");
+        LogBegins(_logger, record.Id, plan.Name, record.Version, record.Percent);
+        Events.Tell("state", record, current.Run.Left);
+        _ = _begun.Release();
+        return new RolloutStart(record, null);
+    }
+
+    private async Task<bool> TickOneAsync()
+    {
+        if (_current is not { } current) return false;
+        CanaryLook look;
+        try
+        {
+            look = _canary.Look();
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // A defect of ours. Nothing is served that nobody watches.
+            LogBlind(_logger, e);
+            await EndAsync(current, RolloutState.Aborted, "the gateway could not watch it; its log says more", null, Itself, retry: true);
+            return false;
+        }
+        RolloutMove move = current.Run.Look(Now, look);
+        RolloutRecord record = Seen(look) with { Reason = current.Run.WaitsFor };
+        Show(record, current.Run.Left);
+        switch (move)
+        {
+            case RolloutMove.Return:
+                await EndAsync(current, RolloutState.Returned, look.Worse?.Reason ?? $"no traffic to judge by: {current.Run.WaitsFor} came in {DurationText.Format(current.Plan.Gates.MaxTime)}", look.Worse, Itself);
+                break;
+            case RolloutMove.Next:
+                Next(current);
+                break;
+            case RolloutMove.Promote:
+                _ = await PromoteAsync(current, current.Run.WaitsFor is null ? "every stage passed" : "there was no traffic to judge by, and onNoTraffic says promote", Itself);
+                break;
+            default:
+                Events.Tell("tick", record, current.Run.Left);
+                break;
+        }
+        return true;
+    }
+
+    private void Next(Current current)
+    {
+        _metrics.Stage(RolloutStages.Canary, "passed");
+        current.Run.Advance();
+        RolloutRecord record = _view!.Record with { StageIndex = current.Run.StageIndex, Percent = current.Run.Stage.Percent, Reason = null };
+        // First on the disk: a share that is served is a share that is known of.
+        TrySave(record);
+        _canary.SetShare(record.Percent);
+        Show(record, current.Run.Left);
+        LogStage(_logger, record.Id, record.Percent);
+        Events.Tell("stage", record, current.Run.Left);
+    }
+
+    private async Task<RolloutAnswer> ActOneAsync(string id, RolloutAction action, ChangeOrigin origin)
+    {
+        if (_current is not { } current || _view!.Record.Id != id) return new RolloutAnswer(_store.Find(id), IsEnded: true, null);
+        switch (action)
+        {
+            case RolloutAction.Abort:
+                return new RolloutAnswer(await EndAsync(current, RolloutState.Aborted, $"aborted by {origin.Actor}", null, origin), false, null);
+            case RolloutAction.Promote:
+                ApplyResult promoted = await PromoteAsync(current, $"promoted by {origin.Actor}", origin);
+                return new RolloutAnswer(_store.Find(id), false, promoted.IsGood ? null : promoted);
+            default:
+                bool pause = action == RolloutAction.Pause;
+                if (pause == current.Run.IsPaused) return new RolloutAnswer(_view.Record, false, null);
+                if (pause) current.Run.Pause(Now);
+                else current.Run.Resume(Now);
+                RolloutRecord record = _view.Record with { State = pause ? RolloutState.Paused : RolloutState.Running };
+                TrySave(record);
+                Show(record, current.Run.Left);
+                Audit(origin, pause ? "rollout_pause" : "rollout_resume", record, $"rollout {id} at {RolloutText.Percent(record.Percent)}");
+                Events.Tell("state", record, current.Run.Left);
+                return new RolloutAnswer(record, false, null);
+        }
+    }
+
+    private async Task<ApplyResult> PromoteAsync(Current current, string reason, ChangeOrigin by)
+    {
+        RolloutRecord record = LastLook();
+        ApplyResult result = await _queue.PromoteAsync(current.Candidate, Detail(record), _canary.PromoteAsync);
+        if (!result.IsGood)
+        {
+            _ = await EndAsync(current, RolloutState.Returned, $"it could not be made live: {ApplyLedger.Summary(result.Errors)}", null, by);
+            return result;
+        }
+        _metrics.Stage(RolloutStages.Canary, "passed");
+        _metrics.Stage(RolloutStages.Full, "passed");
+        Close(record with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, EndedAt = _time.GetUtcNow(), Reason = reason }, by);
+        return result;
+    }
+
+    // Live is live all along: what can fail here is what is written down.
+    private async Task<RolloutRecord> EndAsync(Current current, RolloutState state, string reason, RolloutEvidence? evidence, ChangeOrigin by, bool retry = false)
+    {
+        RolloutRecord record = evidence is null ? LastLook() : _view!.Record;
+        await _canary.EndAsync();
+        _metrics.Stage(RolloutStages.Canary, state == RolloutState.Returned ? "failed" : "aborted");
+        _queue.Metrics.RolledBack(RolloutText.Name(state));
+        record = record with { State = state, Percent = 0, EndedAt = _time.GetUtcNow(), Reason = reason, Evidence = evidence, Retry = retry };
+        _queue.Forget(current.Candidate.Candidate.Document);
+        Close(record, by);
+        return record;
+    }
+
+    private void Close(RolloutRecord record, ChangeOrigin by)
+    {
+        _current = null;
+        TrySave(record);
+        Show(record, null);
+        Audit(by, record.State == RolloutState.Aborted ? "rollout_abort" : "rollout", record, $"rollout {record.Id}: {record.Reason}");
+        if (record.State == RolloutState.Promoted) LogPromoted(_logger, record.Id, record.Version, record.Reason!);
+        else LogTakenBack(_logger, record.Id, RolloutText.Name(record.State), record.Version, record.Reason!);
+        Events.Tell("state", record);
+        _queue.RaiseRolloutEnded();
+    }
+}

@@ -1,0 +1,63 @@
+using Gateway.Config;
+
+namespace Gateway.ControlPlane.Rollout;
+
+/// <summary>
+/// How a candidate is rolled out. It is the candidate's own document that says so, for who means to change much may take more care in the
+/// same document; but a candidate cannot take less than the live document asks for: it would otherwise be the change that is to be watched
+/// that says whether it is. A gate is therefore loosened by one change, and the next one has the good of it.
+/// </summary>
+/// <param name="Stages">Empty for none: live at once.</param>
+/// <param name="Cohort">As the document writes it.</param>
+/// <param name="Note">What of it is the live document's, for a person; null for nothing.</param>
+internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stages, string Cohort, RolloutGatesConfig Gates, NoTrafficAction OnNoTraffic, string? Note)
+{
+    private static readonly RolloutConfig None = new();
+
+    /// <summary>An error when neither document has a rollout of this name.</summary>
+    public static IReadOnlyList<ConfigError> Missing(string name, GatewayConfig? candidate, GatewayConfig? live)
+    {
+        // The live document again is not read again.
+        if (candidate is null || candidate.Rollout.ContainsKey(name) || live?.Rollout.ContainsKey(name) == true) return [];
+        string known = candidate.Rollout.Count == 0 ? "has none" : $"has {string.Join(", ", candidate.Rollout.Keys.Select(static k => $"'{k}'"))}";
+        return [new ConfigError("rollout", "unknown_rollout", $"there is no rollout '{name}': the document {known}; add \"rollout\": {{ \"{name}\": {{ \"stages\": [{{ \"percent\": 1, \"for\": \"30s\" }}] }} }}, or apply it without a rollout")];
+    }
+
+    /// <param name="live">The live document; null for none.</param>
+    public static RolloutPlan Of(string name, GatewayConfig candidate, GatewayConfig? live)
+    {
+        RolloutConfig? own = candidate.Rollout.GetValueOrDefault(name), standing = live?.Rollout.GetValueOrDefault(name);
+        if (own is null && standing is not null) return Of(name, standing, standing.Gates, standing.OnNoTraffic, "the document has no such rollout: the live one's counts");
+        if (own is null || standing is null) return Of(name, own ?? None, (own ?? None).Gates, (own ?? None).OnNoTraffic, null);
+        List<string> kept = [];
+        RolloutConfig shares = own;
+        if (standing.Stages.Count > 0 && (own.Stages.Count == 0 || own.Stages[0].Percent > standing.Stages[0].Percent))
+        {
+            shares = own with { Stages = standing.Stages };
+            kept.Add("stages");
+        }
+        RolloutGatesConfig gates = new()
+        {
+            ErrorRate = new ErrorRateGateConfig { Alpha = Stricter("gates.errorRate.alpha", own.Gates.ErrorRate.Alpha, standing.Gates.ErrorRate.Alpha, static (a, b) => a > b) },
+            Latency = new LatencyGateConfig
+            {
+                Alpha = Stricter("gates.latency.alpha", own.Gates.Latency.Alpha, standing.Gates.Latency.Alpha, static (a, b) => a > b),
+                Factor = Stricter("gates.latency.factor", own.Gates.Latency.Factor, standing.Gates.Latency.Factor, static (a, b) => a < b),
+            },
+            MinSamples = Stricter("gates.minSamples", own.Gates.MinSamples, standing.Gates.MinSamples, static (a, b) => a > b),
+            MaxTime = Stricter("gates.maxTime", own.Gates.MaxTime, standing.Gates.MaxTime, static (a, b) => a > b),
+        };
+        NoTrafficAction silence = Stricter("onNoTraffic", own.OnNoTraffic, standing.OnNoTraffic, static (a, b) => a > b);
+        return Of(name, shares, gates, silence, kept.Count == 0 ? null : $"{string.Join(", ", kept)} as in the live configuration, which is stricter");
+
+        T Stricter<T>(string what, T mine, T theirs, Func<T, T, bool> isStricter)
+        {
+            if (!isStricter(theirs, mine)) return mine;
+            kept.Add(what);
+            return theirs;
+        }
+    }
+
+    private static RolloutPlan Of(string name, RolloutConfig config, RolloutGatesConfig gates, NoTrafficAction silence, string? note) =>
+        new(name, [.. config.Stages.Select(static s => new RolloutStage(s.Percent, s.For))], config.Cohort, gates, silence, note);
+}
