@@ -6,7 +6,7 @@ public static class AccessLogFieldNames
     public static IReadOnlyList<string> All { get; } =
     [
         "time", "requestId", "method", "scheme", "host", "path", "query", "protocol", "status", "route", "pool", "endpoint", "attempts",
-        "breaker", "category", "detail", "snapshot", "clientIp", "listener", "durationMs", "upstreamMs", "requestBytes", "responseBytes", "userAgent",
+        "breaker", "category", "detail", "snapshot", "variant", "clientIp", "listener", "durationMs", "upstreamMs", "requestBytes", "responseBytes", "userAgent",
         "referer", "tlsVersion", "tlsCipher", "sni",
     ];
 }

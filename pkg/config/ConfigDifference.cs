@@ -36,6 +36,8 @@ public static class ConfigDifference
     // What a route is called and which requests it is for says nothing of what it does with them.
     private static readonly string[] NotTreatment = ["name", "listeners", "match", "expect"];
 
+    private static readonly string[] PerRequest = ["name", "trustedProxies", "limits"];
+
     /// <summary>Listeners, certificates, routes and pools by name, then the rest by section; empty when the documents have the same version.</summary>
     public static IReadOnlyList<ObjectChange> Between(GatewayConfig before, GatewayConfig after)
     {
@@ -61,6 +63,9 @@ public static class ConfigDifference
 
     /// <summary>Whether two pools say the same.</summary>
     public static bool Same(PoolConfig a, PoolConfig b) => Shape<PoolConfig>().Same(a, b);
+
+    /// <summary>Whether two listeners take connections alike: all but what is looked at for each request, and how long clients may take.</summary>
+    public static bool SameConnections(ListenerConfig a, ListenerConfig b) => !Shape<ListenerConfig>().ChangedFields(a, b).Except(PerRequest).Any();
 
     private static void Add<T>(List<ObjectChange> changes, string section, IReadOnlyList<T> before, IReadOnlyList<T> after, Func<T, string> name, bool isOrdered)
         where T : class

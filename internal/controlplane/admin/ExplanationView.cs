@@ -17,6 +17,7 @@ internal static class ExplanationView
         writer.WriteString("path", explanation.Choice.Path);
         if (explanation.Choice.OtherReading is { } other) writer.WriteString("otherReading", other);
         if (explanation.Choice.TwoReadings) writer.WriteBoolean("twoReadings", true);
+        if (explanation.Variant is { } variant) WriteVariant(writer, variant);
         if (explanation.Route is { } route) writer.WriteString("route", route);
         if (explanation.Category is { } category) writer.WriteString("category", category);
         if (explanation.Status is { } status) writer.WriteNumber("status", status);
@@ -38,6 +39,15 @@ internal static class ExplanationView
         }
         if (explanation.Limits is { } limits) WriteLimits(writer, limits);
         if (explanation.ClientIsTrustedProxy is { } trusted) writer.WriteBoolean("clientIsTrustedProxy", trusted);
+        writer.WriteEndObject();
+    }
+
+    private static void WriteVariant(Utf8JsonWriter writer, ExplainedVariant variant)
+    {
+        writer.WriteString("variant", variant.Variant);
+        writer.WriteStartObject("canary");
+        if (variant.Bucket is { } bucket) writer.WriteNumber("bucket", bucket);
+        writer.WriteNumber("percent", variant.Percent);
         writer.WriteEndObject();
     }
 

@@ -15,14 +15,17 @@ internal sealed class HealthMonitor(HealthServices services)
     private PoolMonitor[] _pools = [];
     private Task? _running;
 
-    /// <summary>To be called after each publish, by one at a time. Ends when nothing runs any more that the snapshot does not want.</summary>
-    public Task FollowAsync(GatewaySnapshot snapshot)
+    /// <summary>To be called after each publish, by one at a time. Ends when nothing runs any more that the snapshots do not want.</summary>
+    /// <param name="snapshot">The live one.</param>
+    /// <param name="candidate">One that is tried beside it; where they share a pool, the live one says how it is watched.</param>
+    public Task FollowAsync(GatewaySnapshot snapshot, GatewaySnapshot? candidate = null)
     {
+        PoolModel[] pools = candidate is null ? snapshot.Pools : [.. snapshot.Pools, .. candidate.Pools.ExceptBy(snapshot.Pools.Select(static pool => pool.State), static pool => pool.State)];
         Dictionary<PoolState, PoolMonitor> before = _pools.ToDictionary(static monitor => monitor.Pool);
-        PoolMonitor[] next = new PoolMonitor[snapshot.Pools.Length];
+        PoolMonitor[] next = new PoolMonitor[pools.Length];
         for (int i = 0; i < next.Length; i++)
         {
-            PoolModel pool = snapshot.Pools[i];
+            PoolModel pool = pools[i];
             if (before.Remove(pool.State, out PoolMonitor? known)) known.Follow(pool);
             else known = new PoolMonitor(pool, services);
             next[i] = known;

@@ -34,6 +34,9 @@ internal struct AccessLogEntry
     public string? Category;
     public string? Detail;
     public string? Snapshot;
+
+    /// <summary><c>stable</c> or <c>canary</c> while a candidate is tried; null otherwise.</summary>
+    public string? Variant;
     public IPAddress? ClientIp;
     public string? Listener;
     public string? UserAgent;

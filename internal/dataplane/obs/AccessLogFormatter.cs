@@ -74,6 +74,7 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                 case AccessLogField.Category: Text(line, start, ",\"category\":"u8, entry.Category); break;
                 case AccessLogField.Detail: Text(line, start, ",\"detail\":"u8, entry.Detail); break;
                 case AccessLogField.Snapshot: Text(line, start, ",\"snapshot\":"u8, entry.Snapshot); break;
+                case AccessLogField.Variant: Text(line, start, ",\"variant\":"u8, entry.Variant); break;
                 case AccessLogField.ClientIp:
                     Name(line, start, ",\"clientIp\":"u8);
                     if (entry.ClientIp is null)

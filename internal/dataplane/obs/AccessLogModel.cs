@@ -90,6 +90,7 @@ internal enum AccessLogField
     Category,
     Detail,
     Snapshot,
+    Variant,
     ClientIp,
     Listener,
     DurationMs,

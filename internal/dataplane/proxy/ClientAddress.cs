@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.DataPlane.Runtime;
 using Microsoft.Extensions.Primitives;
 
 namespace Gateway.DataPlane.Proxy;
@@ -7,10 +8,14 @@ namespace Gateway.DataPlane.Proxy;
 internal static class ClientAddress
 {
     /// <summary>As it was written; empty for a client on a Unix socket.</summary>
-    public static ReadOnlySpan<char> TextOf(Exchange exchange)
+    public static ReadOnlySpan<char> TextOf(Exchange exchange) =>
+        exchange.PeerTrusted ? TextOf(exchange.PeerText, exchange.Downstream.RequestHeaders["X-Forwarded-For"], exchange.Context.Listener) : exchange.PeerText;
+
+    /// <param name="trusted">The peer, which is one of the listener's trusted proxies.</param>
+    /// <param name="chain">Its X-Forwarded-For.</param>
+    public static ReadOnlySpan<char> TextOf(ReadOnlySpan<char> trusted, StringValues chain, ListenerModel listener)
     {
-        StringValues chain = exchange.PeerTrusted ? exchange.Downstream.RequestHeaders["X-Forwarded-For"] : default;
-        ReadOnlySpan<char> client = exchange.PeerText;
+        ReadOnlySpan<char> client = trusted;
         for (int i = chain.Count - 1; i >= 0; i--)
         {
             ReadOnlySpan<char> rest = chain[i];
@@ -20,7 +25,7 @@ internal static class ClientAddress
                 client = rest[(comma + 1)..].Trim();
                 rest = comma < 0 ? default : rest[..comma];
                 bool isFirst = i == 0 && rest.IsEmpty;
-                if (isFirst || !IPAddress.TryParse(client, out IPAddress? hop) || !exchange.Context.Listener.Trusts(hop)) return client;
+                if (isFirst || !IPAddress.TryParse(client, out IPAddress? hop) || !listener.Trusts(hop)) return client;
             }
         }
         return client;

@@ -201,6 +201,7 @@ internal sealed partial class Forwarder
         // What the tunnel needs it has: an apply must not wait for a WebSocket to end.
         _services.Snapshots.Release(request.Snapshot!);
         request.Snapshot = null;
+        Outcome.CountVariant(request, _services.Time.GetTimestamp());
         exchange.Deadline.ForgetRequestTimeout();
         exchange.Deadline.WatchIdle(route.IdleTimeout);
         await Tunnel.RunAsync(near, far, exchange);

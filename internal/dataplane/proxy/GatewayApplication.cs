@@ -48,10 +48,10 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         if (context.Downstream.Loop is { } loop && EventLoop.Current != loop) await loop.Switch();
         RequestContext request = context.Context;
         request.StartedAt = services.Time.GetTimestamp();
-        GatewaySnapshot snapshot = services.Snapshots.Acquire();
+        request.ListenerState = listener;
+        GatewaySnapshot snapshot = Bind(context);
         request.Snapshot = snapshot;
         request.SnapshotVersion = snapshot.Version;
-        request.ListenerState = listener;
         request.Listener = listener.In(snapshot);
         try
         {
@@ -73,6 +73,19 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     }
 
     public void DisposeContext(Exchange context, Exception? exception) => context.Reset();
+
+    /// <summary>The snapshot that serves the request to its end, held.</summary>
+    private GatewaySnapshot Bind(Exchange exchange)
+    {
+        while (true)
+        {
+            Serving serving = services.Snapshots.Serving!;
+            GatewaySnapshot snapshot = serving.Canary is null ? serving.Live : CanaryChoice.Of(exchange, serving);
+            if (services.Snapshots.TryHold(serving, snapshot)) return snapshot;
+            exchange.Context.Canary = null;
+            exchange.Context.Variant = Variant.None;
+        }
+    }
 
     /// <summary>The route to go on with; null when the request has been answered or refused.</summary>
     private RouteModel? Admit(Exchange exchange, out long bodyLimit)

@@ -15,8 +15,16 @@ internal static class Outcome
         metrics.Record(request.Status, (int)request.Category, request.EndedAt - request.StartedAt);
         if (request.Category == ErrorCategory.RateLimited) services.RateLimited.Add(1, request.Route?.Name ?? "");
         if (request.Category == ErrorCategory.Overloaded) services.OverloadRejections.Add(1, request.Route?.Name ?? "");
+        if (request.Canary is not null) CountVariant(request, request.EndedAt);
         services.Recorded.Record(request);
         if (services.AccessLog is { } log && log.Wants(request.Status)) log.Write(Entry(exchange));
+    }
+
+    /// <summary>Counts a request for its variant, once: at its end, or when it becomes a tunnel, which may last for hours.</summary>
+    public static void CountVariant(RequestContext request, long now)
+    {
+        request.Canary?.Record(request, now);
+        request.Canary = null;
     }
 
     private static AccessLogEntry Entry(Exchange exchange)
@@ -41,6 +49,7 @@ internal static class Outcome
             Category = ErrorCategories.Of(request.Category).Label,
             Detail = request.Detail,
             Snapshot = request.SnapshotVersion,
+            Variant = Variants.LabelOf(request.Variant),
             ClientIp = request.Peer,
             Listener = request.ListenerState.Name,
             UserAgent = headers.UserAgent.Count == 0 ? null : headers.UserAgent.ToString(),

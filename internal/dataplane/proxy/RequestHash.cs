@@ -14,7 +14,8 @@ internal static class RequestHash
         return text.IsEmpty ? PickRandom.PerThread.Next() : StableHash.Of(text);
     }
 
-    private static ReadOnlySpan<char> TextOf(Exchange exchange, RequestKey key)
+    /// <summary>What the key has in the request; empty when it has it not.</summary>
+    public static ReadOnlySpan<char> TextOf(Exchange exchange, RequestKey key)
     {
         RequestContext request = exchange.Context;
         return key.Kind switch

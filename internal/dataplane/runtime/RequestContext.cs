@@ -34,6 +34,12 @@ internal sealed class RequestContext
     public RouteModel? Route { get; set; }
     public EndpointModel? Endpoint { get; set; }
 
+    /// <summary>Where the request is counted while a candidate is tried; null otherwise, and once it has been counted.</summary>
+    public CanaryCounts? Canary { get; set; }
+
+    /// <summary>Which of the two <see cref="Snapshot"/> is while a candidate is tried.</summary>
+    public Variant Variant { get; set; }
+
     public string SnapshotVersion { get; set; } = "";
     public string RequestId { get; set; } = "";
 
@@ -66,6 +72,7 @@ internal sealed class RequestContext
         Listener = of.Listener;
         Route = of.Route;
         SnapshotVersion = of.SnapshotVersion;
+        Variant = of.Variant;
         RequestId = of.RequestId;
         StartedAt = of.StartedAt;
         Attempts = of.Attempts + 1;
@@ -136,6 +143,8 @@ internal sealed class RequestContext
         RawPathLength = 0;
         Host = "";
         Snapshot = null;
+        Canary = null;
+        Variant = Variant.None;
         Listener = null!;
         Route = null;
         Endpoint = null;

@@ -6,6 +6,11 @@ namespace Gateway.DataPlane.Runtime;
 /// </summary>
 internal abstract class SharedState
 {
+    /// <summary>
+    /// 0, or the number of the one candidate whose own it is while that is tried: what its requests do to it must not turn live ones away.
+    /// </summary>
+    public ushort Trial { get; init; }
+
     /// <summary>Published snapshots that refer to it. Read and written under the registry's lock.</summary>
     internal int References { get; set; }
 

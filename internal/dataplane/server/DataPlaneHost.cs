@@ -20,7 +20,7 @@ namespace Gateway.DataPlane.Server;
 /// The data plane as the control plane sees it: compile a document into a snapshot, publish a snapshot, look at what runs, stop.
 /// <see cref="Compile"/> may be called from any thread; publishes run one after another.
 /// </summary>
-public sealed class DataPlaneHost : IAsyncDisposable
+public sealed partial class DataPlaneHost : IAsyncDisposable
 {
     /// <summary>The kernel takes the smaller of it and net.core.somaxconn: a burst of connections should meet the machine's limit, not ours.</summary>
     private const int Backlog = 65_535;
@@ -91,6 +91,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
         Metrics.ObserveGauge("overload_pressure", "How hard pressed the whole process is: 0 not at all, 1 beyond what it can bear.", () => shedder.Pressure);
         if (_loops is not null) ServerMetrics.RegisterLoops(Metrics, _loops.Watchdog);
         AttemptMetrics.Register(Metrics, _store, options.Time);
+        _variants = new VariantMetrics(Metrics);
     }
 
     /// <summary>The snapshot that new requests get; null before the first publish.</summary>
@@ -108,6 +109,8 @@ public sealed class DataPlaneHost : IAsyncDisposable
 
     internal ListenerSet Servers => _listeners;
 
+    internal SnapshotStore Store => _store;
+
     /// <summary>
     /// Turns a valid document into a snapshot. Pure: reads the certificate files that the document names, touches nothing live, and the
     /// state of what is new belongs to the candidate until it is published. All errors are collected.
@@ -117,7 +120,8 @@ public sealed class DataPlaneHost : IAsyncDisposable
     /// <summary>
     /// Binds the sockets that are new, then makes the candidate current with one write, then drains what is gone. When a socket cannot be
     /// bound, nothing has changed and the errors say which; an empty list is success. A candidate that was compiled before another publish
-    /// may be compiled once more here: <see cref="Current"/> is then another object with its version.
+    /// may be compiled once more here: <see cref="Current"/> is then another object with its version. A canary that runs ends with the
+    /// publish, by the same write.
     /// </summary>
     public async Task<IReadOnlyList<ConfigError>> PublishAsync(GatewaySnapshot candidate, CancellationToken cancellationToken)
     {
@@ -125,7 +129,11 @@ public sealed class DataPlaneHost : IAsyncDisposable
         try
         {
             ObjectDisposedException.ThrowIf(_stopping is not null, this);
-            if (ReferenceEquals(candidate, _store.Current)) return [];
+            if (ReferenceEquals(candidate, _store.Current))
+            {
+                await EndCanaryAsync();
+                return [];
+            }
             while (!_registry.TryAdopt(candidate))
             {
                 CompileResult again = Compile(candidate.Config, candidate.Version, candidate.Source);
@@ -172,9 +180,15 @@ public sealed class DataPlaneHost : IAsyncDisposable
         return statuses;
     }
 
-    /// <summary>What a snapshot (the live one, or a candidate that was only compiled) would do with a request, and why. Changes nothing.</summary>
+    /// <summary>
+    /// What a snapshot (the live one, or a candidate that was only compiled) would do with a request, and why. While a canary runs, a
+    /// request that it would serve is explained by it in place of the live one. Changes nothing.
+    /// </summary>
     /// <param name="problem">Why there is no answer, for a person.</param>
-    public Explanation? Explain(GatewaySnapshot snapshot, ExplainQuery query, out string problem) => Explainer.Explain(snapshot, Listeners(), query, out problem);
+    public Explanation? Explain(GatewaySnapshot snapshot, ExplainQuery query, out string problem) =>
+        _store.Serving is { Canary: not null } serving && ReferenceEquals(snapshot, serving.Live)
+            ? CanaryExplainer.Explain(serving, Listeners(), query, out problem)
+            : Explainer.Explain(snapshot, Listeners(), query, out problem);
 
     /// <summary>The cases under <c>expect</c> that a candidate does not meet; empty when it meets all. Changes nothing.</summary>
     public IReadOnlyList<ConfigError> CheckExpectations(GatewaySnapshot candidate) => Expectations.Check(candidate, Listeners());
@@ -203,6 +217,7 @@ public sealed class DataPlaneHost : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await StopAsync(TimeSpan.Zero);
+        await _tidying;
         _applying.Dispose();
     }
 

@@ -14,7 +14,9 @@ namespace Gateway.DataPlane.Server;
 internal sealed record PoolParts(string BaseDirectory, string? Zone, StateRegistry Registry, UpstreamFactory Upstreams, DiscoveryServices Discovery, byte[] AffinityKey, TimeProvider Time);
 
 /// <summary>Pools with their endpoints, connections and balancers; whatever lives on under the same id and settings is taken over.</summary>
-internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
+/// <param name="live">Null before the first.</param>
+/// <param name="trial">Null unless it is for a candidate to be tried beside the live snapshot.</param>
+internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live, CanaryStates? trial)
 {
     // That of the paper's evaluation at Vimeo (HAProxy's hash-balance-factor 125).
     private const double DefaultBound = 1.25;
@@ -33,9 +35,10 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
     {
         UpstreamTls? tls = pool.Tls is null ? null : UpstreamTls.Load(pool.Tls, parts.BaseDirectory, $"pools.{name}.tls", errors);
         EndpointDiscovery? discovery = pool.Discovery is null ? null : DiscoveryOf(pool.Discovery);
-        var source = new PoolEndpoints(name, pool, tls, parts, discovery);
+        ushort own = trial?.OfPool(name, pool) ?? 0;
+        var source = new PoolEndpoints(name, pool, tls, parts, discovery, own);
         IReadOnlyList<DiscoveredEndpoint> found = discovery?.Found ?? [];
-        PoolState state = parts.Registry.FindPool(name) ?? new PoolState(name, parts.Registry.Metrics.Pool(name), parts.Time);
+        PoolState state = parts.Registry.FindPool(new StateRegistry.NameKey(name, own)) ?? new PoolState(name, parts.Registry.Metrics.Pool(name), parts.Time) { Trial = own };
         return new PoolModel(state, PlanOf(pool), source.Make(found), _live.GetValueOrDefault(name)?.Current)
         {
             Protocol = pool.Protocol,
@@ -43,6 +46,7 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live)
             Breaker = AttemptPlans.Breaker(pool.Breaker),
             Source = discovery is null ? null : source,
             Found = found,
+            IsGuest = trial is not null && own == 0 && _live.ContainsKey(name),
         };
     }
 

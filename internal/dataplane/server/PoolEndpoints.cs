@@ -8,8 +8,9 @@ namespace Gateway.DataPlane.Server;
 
 /// <summary>The endpoints of one pool of one document: those it lists, and those that its discovery finds; what lives on under the same id and settings is taken over.</summary>
 /// <param name="discovery">Null for none.</param>
+/// <param name="trial">As <see cref="SharedState.Trial"/>.</param>
 internal sealed class PoolEndpoints(
-    string pool, PoolConfig config, UpstreamTls? tls, PoolParts parts, EndpointDiscovery? discovery) : EndpointSource
+    string pool, PoolConfig config, UpstreamTls? tls, PoolParts parts, EndpointDiscovery? discovery, ushort trial) : EndpointSource
 {
     public override EndpointDiscovery Discovery => discovery!;
 
@@ -60,7 +61,7 @@ internal sealed class PoolEndpoints(
             Priority = endpoint.Priority,
             Rank = rank,
             Tag = config.Affinity is { } affinity ? EndpointTag.Create(parts.AffinityKey, pool, endpoint.Address, affinity.Cookie, affinity.Ttl) : null,
-            State = parts.Registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address)) ?? new EndpointState(pool, endpoint.Address),
+            State = parts.Registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address, trial)) ?? new EndpointState(pool, endpoint.Address) { Trial = trial },
             Upstream = parts.Registry.FindUpstream(key) ?? Create(key),
         };
     }

@@ -7,7 +7,8 @@ using Gateway.DataPlane.Runtime;
 namespace Gateway.DataPlane.Server;
 
 /// <summary>Routes with their pools and filters.</summary>
-internal sealed class RouteCompiler(StateRegistry registry, TimeProvider time)
+/// <param name="trial">Null unless it is for a candidate to be tried beside the live snapshot.</param>
+internal sealed class RouteCompiler(StateRegistry registry, TimeProvider time, CanaryStates? trial)
 {
     public RouteModel[] Compile(GatewayConfig config, PoolModel[] pools, List<ConfigError> errors)
     {
@@ -26,7 +27,8 @@ internal sealed class RouteCompiler(StateRegistry registry, TimeProvider time)
             PoolModel? pool = null;
             if (route.Pool is not null && !byName.TryGetValue(route.Pool, out pool))
                 errors.Add(new ConfigError($"routes[{i}].pool", ConfigErrorCodes.UnknownReference, $"there is no pool '{route.Pool}'; add it under pools, or name one that is there"));
-            RouteState state = registry.FindRoute(route.Name) ?? new RouteState(route.Name, registry.Metrics.Route(route.Name));
+            ushort own = trial?.OfRoute(route.Name) ?? 0;
+            RouteState state = registry.FindRoute(new StateRegistry.NameKey(route.Name, own)) ?? new RouteState(route.Name, registry.Metrics.Route(route.Name)) { Trial = own };
             PriorityRule priority = OverloadFeature.PriorityOf(route);
             models[i] = new RouteModel
             {

@@ -26,6 +26,12 @@ internal static partial class ServerLog
     [LoggerMessage(105, LogLevel.Error, "A server of listener {Listener} did not stop cleanly")]
     public static partial void ServerStopFailed(ILogger logger, string listener, Exception failure);
 
+    [LoggerMessage(120, LogLevel.Information, "Candidate {Version} serves {Percent} % of the requests beside {Live}")]
+    public static partial void CanaryBegun(ILogger logger, string version, string live, double percent);
+
+    [LoggerMessage(121, LogLevel.Information, "Candidate {Version} serves no new requests any more")]
+    public static partial void CanaryEnded(ILogger logger, string version);
+
     [LoggerMessage(106, LogLevel.Information, "Snapshot {Version} from {Source} is live: {Listeners} listeners, {Routes} routes, {Pools} pools")]
     public static partial void Published(ILogger logger, string version, string source, int listeners, int routes, int pools);
 

@@ -11,14 +11,16 @@ namespace Gateway.DataPlane.Server;
 /// </summary>
 internal sealed class SnapshotCompiler(PoolParts parts)
 {
-    public CompileResult Compile(GatewayConfig config, string version, string source, GatewaySnapshot? live)
+    /// <param name="live">Null before the first.</param>
+    /// <param name="trial">For a candidate to be tried beside <paramref name="live"/>; null for one to take its place.</param>
+    public CompileResult Compile(GatewayConfig config, string version, string source, GatewaySnapshot? live, CanaryStates? trial = null)
     {
         List<ConfigError> errors = [];
         List<ConfigError> warnings = [];
         // 1. What routes refer to.
-        PoolModel[] pools = new PoolCompiler(parts, live).Compile(config.Pools, errors);
+        PoolModel[] pools = new PoolCompiler(parts, live, trial).Compile(config.Pools, errors);
         // 2. Routes, in the order of the document.
-        RouteModel[] routes = new RouteCompiler(parts.Registry, parts.Time).Compile(config, pools, errors);
+        RouteModel[] routes = new RouteCompiler(parts.Registry, parts.Time, trial).Compile(config, pools, errors);
         // 3. Listeners, with the tables of the routes they serve.
         ListenerModel[] listeners = new ListenerCompiler(parts.BaseDirectory, parts.Registry, parts.Time).Compile(config, errors, warnings, out ListenerDraft[] drafts)
             ? new RoutingCompiler(config, routes, parts.Time).Compile(drafts, errors, warnings)

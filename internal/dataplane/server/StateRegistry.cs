@@ -13,15 +13,19 @@ namespace Gateway.DataPlane.Server;
 /// </summary>
 internal sealed class StateRegistry(GatewayMetrics metrics, TimeProvider time, ILogger logger)
 {
-    public readonly record struct EndpointKey(string Pool, string Address);
+    /// <param name="Trial">As <see cref="SharedState.Trial"/>.</param>
+    public readonly record struct NameKey(string Name, ushort Trial);
+
+    /// <param name="Trial">As <see cref="SharedState.Trial"/>.</param>
+    public readonly record struct EndpointKey(string Pool, string Address, ushort Trial);
 
     public sealed record UpstreamKey(string Pool, UpstreamSettings Settings);
 
     private readonly Lock _gate = new();
     private readonly StateTable<string, ListenerState> _listeners = new(static state => state.Name);
-    private readonly StateTable<string, RouteState> _routes = new(static state => state.Name);
-    private readonly StateTable<string, PoolState> _pools = new(static state => state.Name);
-    private readonly StateTable<EndpointKey, EndpointState> _endpoints = new(static state => new EndpointKey(state.Pool, state.Address));
+    private readonly StateTable<NameKey, RouteState> _routes = new(static state => new NameKey(state.Name, state.Trial));
+    private readonly StateTable<NameKey, PoolState> _pools = new(static state => new NameKey(state.Name, state.Trial));
+    private readonly StateTable<EndpointKey, EndpointState> _endpoints = new(static state => new EndpointKey(state.Pool, state.Address, state.Trial));
     private readonly StateTable<UpstreamKey, Upstream> _upstreams = new(static upstream => (UpstreamKey)upstream.Key!);
     private readonly StateTable<CertificateKey, CertificateState> _certificates = new(static state => state.Key);
     private readonly StateTable<object, EndpointDiscovery> _discoveries = new(static discovery => discovery.Key);
@@ -41,9 +45,9 @@ internal sealed class StateRegistry(GatewayMetrics metrics, TimeProvider time, I
 
     public ListenerState? FindListener(string name) { lock (_gate) return _listeners.TryGet(name, out ListenerState? state) ? state : null; }
 
-    public RouteState? FindRoute(string name) { lock (_gate) return _routes.TryGet(name, out RouteState? state) ? state : null; }
+    public RouteState? FindRoute(NameKey key) { lock (_gate) return _routes.TryGet(key, out RouteState? state) ? state : null; }
 
-    public PoolState? FindPool(string name) { lock (_gate) return _pools.TryGet(name, out PoolState? state) ? state : null; }
+    public PoolState? FindPool(NameKey key) { lock (_gate) return _pools.TryGet(key, out PoolState? state) ? state : null; }
 
     public EndpointState? FindEndpoint(EndpointKey key) { lock (_gate) return _endpoints.TryGet(key, out EndpointState? state) ? state : null; }
 
@@ -90,10 +94,10 @@ internal sealed class StateRegistry(GatewayMetrics metrics, TimeProvider time, I
                 if (StateTable<string, ListenerState>.Unrefer(listener.State)) _lingering.Add(listener.State);
                 foreach (CertificateState certificate in CertificatesOf(listener)) if (StateTable<CertificateKey, CertificateState>.Unrefer(certificate)) _lingering.Add(certificate);
             }
-            foreach (RouteModel route in snapshot.Routes) if (StateTable<string, RouteState>.Unrefer(route.State)) _lingering.Add(route.State);
+            foreach (RouteModel route in snapshot.Routes) if (StateTable<NameKey, RouteState>.Unrefer(route.State)) _lingering.Add(route.State);
             foreach (PoolModel pool in snapshot.Pools)
             {
-                if (StateTable<string, PoolState>.Unrefer(pool.State)) _lingering.Add(pool.State);
+                if (StateTable<NameKey, PoolState>.Unrefer(pool.State)) _lingering.Add(pool.State);
                 if (--pool.References != 0) continue;
                 pool.State.Detach(pool);
                 if (pool.Source is { Discovery: var discovery })

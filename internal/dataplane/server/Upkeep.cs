@@ -41,7 +41,8 @@ internal sealed class Upkeep(SnapshotStore store, StateRegistry registry, Gatewa
     {
         registry.Sweep();
         // A second is a small step of what takes many, and a rebuild costs no request anything.
-        foreach (PoolModel pool in store.Current?.Pools ?? [])
+        Serving? serving = store.Serving;
+        foreach (PoolModel pool in (serving?.Live.Pools ?? []).Concat(serving?.Canary?.Candidate.Pools ?? []))
         {
             if (pool.Current.IsRamping) pool.State.EndpointsChanged("slow start");
         }

@@ -21,12 +21,12 @@ public sealed class AccessLogFormatTests
 
     [Fact]
     public async Task Json_HasEveryField() => Assert.Equal(
-        """{"time":"2026-03-04T05:06:06.890Z","requestId":"0199-abc","method":"GET","scheme":"https","host":"shop.example.com:8443","path":"/api/x","query":"q=1","protocol":"HTTP/2","status":502,"route":"shop","pool":"shop-pool","endpoint":"10.0.0.1:8080","attempts":2,"breaker":"closed","category":"upstream_reset","detail":"the connection was reset","snapshot":"abc123","clientIp":"192.0.2.7","listener":"web","durationMs":12.345,"upstreamMs":7,"requestBytes":12,"responseBytes":345,"userAgent":"curl/8","referer":"https://example.com/from?page=2","tlsVersion":"TLSv1.3","tlsCipher":"TLS_AES_128_GCM_SHA256","sni":"shop.example.com"}""",
+        """{"time":"2026-03-04T05:06:06.890Z","requestId":"0199-abc","method":"GET","scheme":"https","host":"shop.example.com:8443","path":"/api/x","query":"q=1","protocol":"HTTP/2","status":502,"route":"shop","pool":"shop-pool","endpoint":"10.0.0.1:8080","attempts":2,"breaker":"closed","category":"upstream_reset","detail":"the connection was reset","snapshot":"abc123","variant":"canary","clientIp":"192.0.2.7","listener":"web","durationMs":12.345,"upstreamMs":7,"requestBytes":12,"responseBytes":345,"userAgent":"curl/8","referer":"https://example.com/from?page=2","tlsVersion":"TLSv1.3","tlsCipher":"TLS_AES_128_GCM_SHA256","sni":"shop.example.com"}""",
         await LineAsync(new(), LogFixture.Full()));
 
     [Fact]
     public async Task Json_HasNullForWhatIsNotKnown() => Assert.Equal(
-        """{"time":"2026-03-04T05:06:05.890Z","requestId":null,"method":null,"scheme":null,"host":null,"path":"-","query":null,"protocol":null,"status":400,"route":null,"pool":null,"endpoint":null,"attempts":0,"breaker":null,"category":null,"detail":null,"snapshot":null,"clientIp":null,"listener":null,"durationMs":null,"upstreamMs":null,"requestBytes":0,"responseBytes":0,"userAgent":null,"referer":null,"tlsVersion":null,"tlsCipher":null,"sni":null}""",
+        """{"time":"2026-03-04T05:06:05.890Z","requestId":null,"method":null,"scheme":null,"host":null,"path":"-","query":null,"protocol":null,"status":400,"route":null,"pool":null,"endpoint":null,"attempts":0,"breaker":null,"category":null,"detail":null,"snapshot":null,"variant":null,"clientIp":null,"listener":null,"durationMs":null,"upstreamMs":null,"requestBytes":0,"responseBytes":0,"userAgent":null,"referer":null,"tlsVersion":null,"tlsCipher":null,"sni":null}""",
         await LineAsync(new(), new AccessLogEntry { Status = 400 }));
 
     [Fact]

@@ -66,6 +66,7 @@ internal sealed class LogFixture : IAsyncDisposable, ILogger
         Category = "upstream_reset",
         Detail = "the connection was reset",
         Snapshot = "abc123",
+        Variant = "canary",
         ClientIp = IPAddress.Parse("192.0.2.7"),
         Listener = "web",
         UserAgent = "curl/8",

@@ -76,6 +76,7 @@ internal sealed class ExplainFilter(IPNetwork[] networks, byte[]? key, TimeProvi
         {
             json.WriteStartObject();
             json.WriteString("version", context.SnapshotVersion);
+            if (Variants.LabelOf(context.Variant) is { } variant) json.WriteString("variant", variant);
             json.WriteString("listener", context.Listener.Name);
             json.WriteString("route", context.Route?.Name);
             if (context.Route?.Pool is { } pool) json.WriteString("pool", pool.Name);

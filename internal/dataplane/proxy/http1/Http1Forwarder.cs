@@ -303,6 +303,7 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
         // What the tunnel needs it has: an apply must not wait for a WebSocket to end.
         services.Snapshots.Release(request.Snapshot!);
         request.Snapshot = null;
+        Outcome.CountVariant(request, services.Time.GetTimestamp());
         exchange.Deadline.ForgetRequestTimeout();
         exchange.Deadline.WatchIdle(route.IdleTimeout);
         await Tunnel.RunAsync(near, new Http1Tunnel(response, connection), exchange);

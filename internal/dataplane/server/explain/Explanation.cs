@@ -23,6 +23,9 @@ public sealed record ExplainQuery(DescribedRequest Request)
 /// <param name="Choice">Why the route is the one it is.</param>
 public sealed record Explanation(string Version, string Listener, string ListenerReason, RouteExplanation Choice)
 {
+    /// <summary>Which snapshot serves such a request while a candidate is tried; null while none is, or not on the listener.</summary>
+    public ExplainedVariant? Variant { get; init; }
+
     /// <summary>Null when none matches; then <see cref="Category"/> says what the client gets.</summary>
     public string? Route { get; init; }
 
@@ -46,6 +49,11 @@ public sealed record Explanation(string Version, string Listener, string Listene
     /// <summary>Whether the listener believes the forwarding headers of the client's address; null when no address was given.</summary>
     public bool? ClientIsTrustedProxy { get; init; }
 }
+
+/// <param name="Variant"><c>stable</c>, <c>canary</c>, or <c>random</c> when each such request is drawn anew; then the rest is of the live snapshot.</param>
+/// <param name="Bucket">Of 10 000: the candidate serves those below its share. Null when it is drawn.</param>
+/// <param name="Percent">The candidate's share.</param>
+public sealed record ExplainedVariant(string Variant, int? Bucket, double Percent);
 
 /// <param name="Effect">What it does with the request, for a person.</param>
 public sealed record ExplainedFilter(string Name, string Effect);
