@@ -21,6 +21,7 @@ internal static class SnapshotCommand
             output.Line($"routes    {snapshot.Routes}");
             output.Line($"pools     {snapshot.Pools}");
             output.Line($"retired   {snapshot.RetiredSnapshots}");
+            if (snapshot.Pull is { } pull) PrintPull(output, pull);
             output.Line("");
             output.Table(
                 ["LISTENER", "ADDRESS", "BOUND", "TLS", "#CONNECTIONS"],
@@ -30,5 +31,12 @@ internal static class SnapshotCommand
                 }));
         });
         return command;
+    }
+
+    private static void PrintPull(Output output, PullState pull)
+    {
+        output.Line($"pull      {pull.Url}: {(pull.LastSuccess is { } success ? $"last success {Output.Time(success)}" : "no success yet")}{(pull.NextTry is { } next ? $", next try {Output.Time(next)}" : ", asking now")}");
+        if (pull.LastError is not null) output.Line($"          {(pull.Failures > 0 ? $"failing ({pull.Failures})" : "last failure")} {Output.Time(pull.LastErrorAt!.Value)}: {pull.LastError}");
+        if (pull.Refused is { } refused) output.Line($"          bundle {refused.Sequence} was refused {Output.Time(refused.At)}: {refused.Code}: {refused.Reason}");
     }
 }

@@ -32,7 +32,23 @@ public sealed record RollbackResult(string Version, string Previous, double Dura
 /// <param name="Warnings">What is doubtful in the live document.</param>
 public sealed record Snapshot(
     string Version, string Source, string Actor, DateTimeOffset CompiledAt, DateTimeOffset AppliedAt,
-    IReadOnlyList<Listener> Listeners, int Routes, int Pools, int RetiredSnapshots, IReadOnlyList<ConfigError> Warnings);
+    IReadOnlyList<Listener> Listeners, int Routes, int Pools, int RetiredSnapshots, IReadOnlyList<ConfigError> Warnings)
+{
+    /// <summary>How it stands with the distributor that bundles are pulled from; null when none is asked.</summary>
+    public PullState? Pull { get; init; }
+}
+
+/// <summary>The pulls of a gateway.</summary>
+/// <param name="LastSuccess">When the distributor last answered as it should; null for not yet.</param>
+/// <param name="LastError">The last failure, also when it is over; null for none.</param>
+/// <param name="Failures">Since the last success.</param>
+/// <param name="NextTry">Null while a request is on its way or waits for news.</param>
+/// <param name="Refused">The distributor's latest bundle, when it did not pass; it is not tried again.</param>
+public sealed record PullState(
+    string Url, DateTimeOffset? LastSuccess, string? LastError, DateTimeOffset? LastErrorAt, int Failures, DateTimeOffset? NextTry, PullRefusal? Refused);
+
+/// <param name="Sequence">0 when it could not be read.</param>
+public sealed record PullRefusal(long Sequence, string Version, string Code, string Reason, DateTimeOffset At);
 
 /// <summary>A listener that runs.</summary>
 /// <param name="Address">As configured.</param>

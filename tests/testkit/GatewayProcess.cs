@@ -26,6 +26,12 @@ public sealed record GatewayProcessOptions
     /// <summary>How long to wait for the ready line.</summary>
     public TimeSpan StartDeadline { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>Start without <c>--config</c>.</summary>
+    public bool WithoutConfig { get; init; }
+
+    /// <summary>Return when it is ready. False: when its admin listener is there.</summary>
+    public bool WaitForReady { get; init; } = true;
+
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 }
 
@@ -50,6 +56,7 @@ public sealed class GatewayProcess : IAsyncDisposable
     private readonly ConcurrentQueue<string> _out = new(), _error = new();
     private readonly ConcurrentDictionary<string, string> _listeners = new();
     private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _hasAdmin = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Task _reading;
     private HttpClient? _admin;
 
@@ -116,14 +123,18 @@ public sealed class GatewayProcess : IAsyncDisposable
         TempFolder folder = options.Folder ?? new TempFolder();
         string file = config is null ? folder[options.ConfigName] : folder.Write(options.ConfigName, config);
         GatewayProcess gateway = Launch(file, folder, options);
-        Task first = await Task.WhenAny(gateway._ready.Task, gateway._process.WaitForExitAsync(), Task.Delay(options.StartDeadline));
-        if (first == gateway._ready.Task) return gateway;
+        Task wanted = (options.WaitForReady ? gateway._ready : gateway._hasAdmin).Task;
+        Task first = await Task.WhenAny(wanted, gateway._process.WaitForExitAsync(), Task.Delay(options.StartDeadline));
+        if (first == wanted) return gateway;
         string why = gateway.HasExited ? $"it ended with {gateway._process.ExitCode}" : "it did not say 'ready' in time";
         if (gateway.HasExited) await gateway._reading;
         string logs = gateway.Logs();
         await gateway.DisposeAsync();
         throw new InvalidOperationException($"the gateway did not start: {why}\n{logs}");
     }
+
+    /// <summary>Waits for the line <c>ready</c>.</summary>
+    public Task ReadyAsync() => Eventually.Within("the gateway is ready", _ready.Task);
 
     /// <summary>Starts <c>bin/gateway</c> with these arguments and waits for its end, for what must not start.</summary>
     public static Task<CommandResult> RunAsync(params string[] arguments) => Command.RunAsync(RequireBuilt(Executable), arguments);
@@ -135,7 +146,7 @@ public sealed class GatewayProcess : IAsyncDisposable
     private static GatewayProcess Launch(string file, TempFolder folder, GatewayProcessOptions options)
     {
         var start = new ProcessStartInfo(RequireBuilt(Executable)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
-        foreach (string argument in (string[])["run", "--config", file, "--admin", options.Admin, "--data-dir", folder["data"], .. options.Arguments])
+        foreach (string argument in (string[])["run", .. options.WithoutConfig ? (string[])[] : ["--config", file], "--admin", options.Admin, "--data-dir", folder["data"], .. options.Arguments])
             start.ArgumentList.Add(argument);
         // GATEWAY_TEST_TRANSPORT=sockets runs every test on .NET's sockets that does not itself choose.
         if (Environment.GetEnvironmentVariable("GATEWAY_TEST_TRANSPORT") is { Length: > 0 } transport && !options.Arguments.Contains("--transport"))
@@ -159,7 +170,11 @@ public sealed class GatewayProcess : IAsyncDisposable
             _out.Enqueue(line);
             string[] words = line.Split(' ', 3);
             if (words is ["listening", var name, var address]) _listeners[name] = address.TrimEnd();
-            else if (words is ["admin", var at]) AdminAddress = new Uri(at);
+            else if (words is ["admin", var at])
+            {
+                AdminAddress = new Uri(at);
+                _ = _hasAdmin.TrySetResult();
+            }
             else if (line == "ready") _ = _ready.TrySetResult();
         }
     }

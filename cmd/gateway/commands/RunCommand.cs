@@ -7,7 +7,7 @@ namespace Gateway.Command.Commands;
 /// <summary><c>gateway run</c>: serves until it is told to stop.</summary>
 internal static class RunCommand
 {
-    private static readonly Option<string> Config = new("--config") { Required = true, HelpName = "FILE", Description = "The configuration, JSON or (by extension .yaml, .yml) YAML. Watched, and applied again when its content changes; relative paths in it are relative to its folder." };
+    private static readonly Option<string?> Config = new("--config") { HelpName = "FILE", Description = "The configuration, JSON or (by extension .yaml, .yml) YAML. Watched, and applied again when its content changes; relative paths in it are relative to its folder." };
     private static readonly Option<string> Admin = new("--admin") { HelpName = "ADDRESS", DefaultValueFactory = static _ => "127.0.0.1:9901", Description = "Address of the admin API; 'off' for none. Beyond loopback it needs TLS and a client CA." };
     private static readonly Option<string?> TokenFile = new("--admin-token-file") { HelpName = "FILE", Description = "File with the admin API's bearer token, created with mode 0600 when it is not there. Default: DATA/admin.token." };
     private static readonly Option<string?> TlsCert = new("--admin-tls-cert") { HelpName = "FILE", Description = "PEM file with the admin API's certificate." };
@@ -28,6 +28,11 @@ internal static class RunCommand
     public static System.CommandLine.Command Create()
     {
         System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, PublicKey, Threshold, AllowUnsigned, Transport, Loops, Zone, Level };
+        PullArguments.AddTo(command);
+        command.Validators.Add(static result =>
+        {
+            if (result.GetResult(Config) is null && !PullArguments.IsGiven(result)) result.AddError("Option '--config' is required, or --pull.");
+        });
         command.SetAction(static parsed => GatewayProcess.RunAsync(Read(parsed)));
         return command;
     }
@@ -46,11 +51,12 @@ internal static class RunCommand
     {
         string admin = parsed.GetValue(Admin)!;
         return new RunOptions(
-            parsed.GetValue(Config)!, admin == "off" ? null : admin, parsed.GetValue(TokenFile), parsed.GetValue(TlsCert), parsed.GetValue(TlsKey),
+            parsed.GetValue(Config), admin == "off" ? null : admin, parsed.GetValue(TokenFile), parsed.GetValue(TlsCert), parsed.GetValue(TlsKey),
             parsed.GetValue(ClientCa), parsed.GetValue(DataDir)!, parsed.GetValue(LastGood), Enum.Parse<TransportKind>(parsed.GetValue(Transport)!, ignoreCase: true), parsed.GetValue(Loops), parsed.GetValue(Zone), StderrLog.ParseLevel(parsed.GetValue(Level)!))
         {
             PublicKeys = parsed.GetValue(PublicKey) ?? [],
             Threshold = parsed.GetValue(Threshold),
+            Pull = PullArguments.Read(parsed),
             AllowUnsigned = parsed.GetValue(AllowUnsigned),
         };
     }

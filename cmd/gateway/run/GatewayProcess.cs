@@ -5,6 +5,7 @@ using Gateway.ControlPlane.Admin;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Bundles;
 using Gateway.ControlPlane.Provider;
+using Gateway.ControlPlane.Pull;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Server;
 using Microsoft.Extensions.Logging;
@@ -44,8 +45,9 @@ internal sealed partial class GatewayProcess
 
     private async Task<int> RunAsync(Action? ready)
     {
-        string configFile = Path.GetFullPath(_options.ConfigFile);
-        string baseFolder = Path.GetDirectoryName(configFile)!;
+        string? configFile = _options.ConfigFile is null ? null : Path.GetFullPath(_options.ConfigFile);
+        string baseFolder = configFile is null ? Directory.GetCurrentDirectory() : Path.GetDirectoryName(configFile)!;
+        PullOptions? pull = _options.Pull?.Load();
         using AdminListenOptions? listen = _options.Admin is null ? null : AdminListenOptions.Load(_options.Admin, _options.TlsCert, _options.TlsKey, _options.ClientCa);
         using ConfigStore store = ConfigStore.Open(_options.DataFolder);
         foreach (string note in store.Notes) LogStoreNote(_log, note);
@@ -57,31 +59,40 @@ internal sealed partial class GatewayProcess
         AdminApi? api = null;
         await using SideListener side = new(async address =>
             await AdminServer.StartPlainAsync(AdminListenOptions.ParseAddress(address, "metrics.listener"), c => api!.HandleSideAsync(c), _loggers));
-        BundleVerifier verifier = BundleKeyFiles.Read(_options.PublicKeys, _options.Threshold);
+        BundleVerifier verifier = BundleKeyFiles.Read(_options.PublicKeys, _options.Threshold, _options.AllowUnsigned);
+        if (pull is not null && verifier.KeyIds.Count == 0 && !_options.AllowUnsigned)
+            throw new FormatException("--pull takes what the distributor serves, so say who must have signed it with --public-key; or say --allow-unsigned to trust the distributor and the way to it");
         await using ApplyQueue queue = new(host, store, audit, new DocumentReader(baseFolder), side, _time, _loggers) { SignedOnly = verifier.KeyIds.Count != 0 && !_options.AllowUnsigned };
         BundleIntake bundles = new(queue, verifier, audit, _time, _loggers);
-        await using FileProvider file = new(configFile, queue, _time, _loggers);
+        await using FileProvider? file = configFile is null ? null : new(configFile, queue, _time, _loggers);
+        await using BundlePuller? puller = pull is null ? null : new(pull, bundles, () => store.BundleSequence, new PullMemory(store.Folder, PullMemory.JudgeOf(verifier, pull.Url)), host.Metrics, new Random().NextDouble, _time, _loggers);
         ListenerLines lines = new(host);
         queue.Published += lines.WriteNew;
-        Readiness readiness = new(host, queue, file);
+        Readiness readiness = new(host, queue, file, puller);
         api = new AdminApi(host, queue, store, audit, readiness, token, bundles, _time, _loggers);
 
         using StopSignals signals = new(() =>
         {
             host.ReopenAccessLog();
-            file.ReadNow();
+            file?.ReadNow();
         });
-        Task<StartResult> starting = file.StartAsync(_options.LastGood);
+        Task<StartResult> starting = file is null ? queue.StartFromStoreAsync() : file.StartAsync(_options.LastGood);
         await using AdminServer? admin = listen is null ? null : await StartAdminAsync(listen, api, starting);
         StartResult started = await starting;
-        if (!started.Started) return await RefuseAsync(configFile, started);
+        if (!started.Started && configFile is not null) return await RefuseAsync(configFile, started);
         foreach (ConfigError warning in started.Warnings) LogWarning(_log, warning);
-        foreach (ConfigError error in started.FileErrors) LogFileError(_log, configFile, error);
-        file.Watch();
-        Announce(admin);
-        ready?.Invoke();
+        foreach (ConfigError error in started.FileErrors) LogFileError(_log, configFile!, error);
+        file?.Watch();
+        if (admin is not null) SayAdmin(admin);
+        puller?.Start();
+        if (started.Started || await FirstAsync(queue, signals.Stop))
+        {
+            SayReady();
+            ready?.Invoke();
+        }
 
         await signals.Stop;
+        if (puller is not null) await puller.DisposeAsync();
         await StopAsync(host, queue, file, readiness);
         return ExitCodes.Ok;
     }
@@ -107,23 +118,38 @@ internal sealed partial class GatewayProcess
         return ExitCodes.Input;
     }
 
-    private void Announce(AdminServer? admin)
+    /// <summary>Waits for the first configuration; false when it is to stop before that.</summary>
+    private async Task<bool> FirstAsync(ApplyQueue queue, Task stop)
     {
-        if (admin is not null) Console.Out.WriteLine($"admin {admin.Url}");
+        TaskCompletionSource first = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        queue.Published += () => first.TrySetResult();
+        if (queue.Live is not null) _ = first.TrySetResult();
+        LogWaiting(_log);
+        return await Task.WhenAny(first.Task, stop) == first.Task;
+    }
+
+    private static void SayAdmin(AdminServer admin)
+    {
+        Console.Out.WriteLine($"admin {admin.Url}");
+        Console.Out.Flush();
+    }
+
+    private void SayReady()
+    {
         Console.Out.WriteLine("ready");
         Console.Out.Flush();
         using Process process = Process.GetCurrentProcess();
         LogReady(_log, Math.Round((_time.GetUtcNow() - process.StartTime.ToUniversalTime()).TotalMilliseconds));
     }
 
-    private async Task StopAsync(DataPlaneHost host, ApplyQueue queue, FileProvider file, Readiness readiness)
+    private async Task StopAsync(DataPlaneHost host, ApplyQueue queue, FileProvider? file, Readiness readiness)
     {
         readiness.BeginDrain();
-        ShutdownConfig shutdown = host.Current!.Config.Shutdown;
+        ShutdownConfig shutdown = host.Current?.Config.Shutdown ?? new ShutdownConfig();
         LogDraining(_log, shutdown.Drain, shutdown.Grace);
         Task drained = Task.Delay(shutdown.Drain);
         // Nothing is applied any more, before the data plane stops.
-        await file.DisposeAsync();
+        if (file is not null) await file.DisposeAsync();
         await queue.DisposeAsync();
         await drained;
         StopReport report = await host.StopAsync(shutdown.Grace);
@@ -147,6 +173,9 @@ internal sealed partial class GatewayProcess
 
     [LoggerMessage(6, LogLevel.Error, "{Path}: {Error}")]
     private static partial void LogFileError(ILogger logger, string path, ConfigError error);
+
+    [LoggerMessage(8, LogLevel.Warning, "nothing to serve yet: not ready until the first configuration comes")]
+    private static partial void LogWaiting(ILogger logger);
 
     [LoggerMessage(7, LogLevel.Warning, "the admin token file can be read by everyone on this machine; chmod 600 it if that is not meant")]
     private static partial void LogTokenExposed(ILogger logger);

@@ -31,7 +31,7 @@ public sealed partial class AdminApi
     {
         StoredConfigurations stored = new(queue, store);
         ConfigEndpoints config = new(queue, stored);
-        ViewEndpoints views = new(host, queue, stored, audit);
+        ViewEndpoints views = new(host, queue, stored, audit, readiness);
         StoredSnapshots snapshots = new(host, queue, stored);
         ExplainEndpoint explain = new(host, snapshots);
         DiffEndpoint diff = new(host, queue, snapshots);

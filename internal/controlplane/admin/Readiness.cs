@@ -2,14 +2,18 @@ using System.Text.Json;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Provider;
+using Gateway.ControlPlane.Pull;
 using Gateway.DataPlane.Server;
 
 namespace Gateway.ControlPlane.Admin;
 
 /// <summary>Whether the gateway takes traffic, and why not. Thread safe.</summary>
-public sealed class Readiness(DataPlaneHost host, ApplyQueue queue, FileProvider file)
+public sealed class Readiness(DataPlaneHost host, ApplyQueue queue, FileProvider? file, BundlePuller? puller = null)
 {
     private bool _draining;
+
+    /// <summary>How it stands with the distributor; null when none is asked.</summary>
+    public PullStatus? Pull => puller?.Status;
 
     /// <summary>One thing looked at. <paramref name="Blocks"/>: when it is not good, the gateway is not ready.</summary>
     public sealed record Check(string Name, bool Ok, bool Blocks, string? Detail, IReadOnlyList<ConfigError> Errors);
@@ -25,15 +29,17 @@ public sealed class Readiness(DataPlaneHost host, ApplyQueue queue, FileProvider
         // A configuration becomes live only after its listeners are bound, so one answers for the other.
         int listeners = live is null ? 0 : host.Listeners().Count;
         bool draining = Volatile.Read(ref _draining);
-        FileStatus status = file.Status;
-        return
+        List<Check> checks =
         [
             new Check("config", live is not null, true, live is null ? "no configuration has been applied yet" : $"version {live.Version} by {live.Origin.Source} since {live.AppliedAt.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}", []),
             new Check("listeners", live is not null, true, live is null ? "not bound yet" : $"{listeners} bound", []),
             new Check("shutdown", !draining, true, draining ? "draining" : null, []),
-            // What is live goes on being served, so this is for people, not for load balancers.
-            new Check("file", status.IsGood, false, status.IsGood ? null : $"'{status.Path}' is not what is served, since {status.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {ApplyLedger.Summary(status.Errors)}", status.Errors),
         ];
+        // What is live goes on being served, so these are for people, not for load balancers.
+        if (file?.Status is { } status)
+            checks.Add(new Check("file", status.IsGood, false, status.IsGood ? null : $"'{status.Path}' is not what is served, since {status.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {ApplyLedger.Summary(status.Errors)}", status.Errors));
+        if (Pull is { } pull) checks.Add(new Check("pull", pull.IsGood, false, pull.ToString(), []));
+        return checks;
     }
 
     public void Write(Utf8JsonWriter writer)

@@ -10,7 +10,7 @@ using Microsoft.AspNetCore.Http;
 namespace Gateway.ControlPlane.Admin;
 
 /// <summary>What is live, and how it came to be.</summary>
-internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, StoredConfigurations stored, AuditLog audit)
+internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, StoredConfigurations stored, AuditLog audit, Readiness readiness)
 {
     private const int DefaultLimit = 100;
 
@@ -18,7 +18,7 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
     {
         if (queue.Live is not { } live || host.Current is not { } snapshot) return NothingLiveAsync(context);
         context.Response.Headers.ETag = $"\"{live.Version}\"";
-        return AdminJson.WriteAsync(context, 200, (host, live, snapshot), static (writer, at) =>
+        return AdminJson.WriteAsync(context, 200, (host, live, snapshot, pull: readiness.Pull), static (writer, at) =>
         {
             writer.WriteStartObject();
             writer.WriteString("version", at.live.Version);
@@ -41,6 +41,7 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
             writer.WriteNumber("routes", at.snapshot.Config.Routes.Count);
             writer.WriteNumber("pools", at.snapshot.Config.Pools.Count);
             writer.WriteNumber("retiredSnapshots", at.host.RetiredSnapshots);
+            if (at.pull is not null) PullView.Write(writer, at.pull);
             AdminJson.Errors(writer, "warnings", at.live.Warnings);
             writer.WriteEndObject();
         });

@@ -32,7 +32,7 @@ public sealed partial class BundleIntake(ApplyQueue queue, BundleVerifier verifi
             Refused(verified.Refusal!, origin);
             return new BundleOutcome(verified.Refusal, null, null);
         }
-        string detail = $"bundle {manifest.Sequence} signed by {string.Join(", ", verified.SignedBy.Select(static id => id[..ShortId]))}{(manifest.Source.Length == 0 ? "" : $", from {manifest.Source}")}";
+        string detail = $"bundle {manifest.Sequence} signed by {string.Join(", ", verified.SignedBy.Select(static id => id[..ShortId]).DefaultIfEmpty("nobody known"))}{(manifest.Source.Length == 0 ? "" : $", from {manifest.Source}")}";
         ApplyRequest request = new(new ConfigDocument(manifest.Config, FormatOf(manifest.Config.Span)), origin) { Bundle = new BundleStamp(manifest.Sequence, detail) };
         ApplyResult result = await queue.ApplyAsync(request, cancellationToken);
         bool isStale = result.Errors is [{ Code: BundleRefusalCodes.StaleSequence }, ..];

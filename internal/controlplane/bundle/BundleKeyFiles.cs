@@ -6,7 +6,7 @@ namespace Gateway.ControlPlane.Bundles;
 public static class BundleKeyFiles
 {
     /// <exception cref="FormatException">A file is no public key, or the threshold cannot be met; the message is for a person.</exception>
-    public static BundleVerifier Read(IReadOnlyList<string> files, int threshold)
+    public static BundleVerifier Read(IReadOnlyList<string> files, int threshold, bool allowUnsigned = false)
     {
         List<VerificationKey> keys = [];
         foreach (string file in files)
@@ -26,6 +26,6 @@ public static class BundleKeyFiles
         }
         int different = keys.DistinctBy(static k => k.Id).Count();
         if (threshold < 1 || threshold > Math.Max(different, 1)) throw new FormatException($"--threshold is {threshold}, and {different} different key(s) are given with --public-key; give a number from 1 to that");
-        return new BundleVerifier(keys, threshold);
+        return new BundleVerifier(keys, threshold) { AllowsUnsigned = allowUnsigned };
     }
 }
