@@ -115,7 +115,7 @@ public sealed record ConnectionsConfig
     [Range("1ms", "1m")]
     public TimeSpan QueueTimeout { get; init; } = TimeSpan.FromMilliseconds(200);
 
-    [Doc("Idle connections per endpoint that are kept at most; each event loop keeps its part of them. For http1 only: over the others, connections are shared by requests or kept for idleTimeout.")]
+    [Doc("Idle connections per endpoint that are kept; each event loop keeps its part of them. What is beyond it is closed after two seconds without use, with 0 at once. For http1 only: over the others, connections are shared by requests or kept for idleTimeout.")]
     [Range("0", "1000000")]
     public int MaxIdlePerEndpoint { get; init; } = 256;
 

@@ -46,6 +46,13 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     {
         // Kestrel starts the streams of HTTP/2 on the thread pool; all that is kept for the next request lies on the connection's loop.
         if (context.Downstream.Loop is { } loop && EventLoop.Current != loop) await loop.Switch();
+        await ServeAsync(context);
+    }
+
+    /// <summary>From the request to its recorded outcome; on the connection's loop, where it has one.</summary>
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
+    public async ValueTask ServeAsync(Exchange context)
+    {
         RequestContext request = context.Context;
         request.StartedAt = services.Time.GetTimestamp();
         request.ListenerState = listener;

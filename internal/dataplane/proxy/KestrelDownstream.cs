@@ -19,6 +19,7 @@ internal sealed class KestrelDownstream : IDownstream
     private IHttpResponseFeature _response = null!;
     private IHttpResponseBodyFeature _body = null!;
     private IHttpRequestLifetimeFeature _lifetime = null!;
+    private IHttpRequestBodyDetectionFeature _detection = null!;
     private ILoopFeature? _loop;
 
     /// <param name="features">Kestrel's, the same object for every request of a connection (HTTP/2: of a stream slot).</param>
@@ -37,9 +38,20 @@ internal sealed class KestrelDownstream : IDownstream
         _response = features.Get<IHttpResponseFeature>()!;
         _body = features.Get<IHttpResponseBodyFeature>()!;
         _lifetime = features.Get<IHttpRequestLifetimeFeature>()!;
+        _detection = features.Get<IHttpRequestBodyDetectionFeature>()!;
+        HasTrailers = features.Get<IHttpResponseTrailersFeature>() is not null;
         _loop = features.Get<ILoopFeature>();
         Peer = features.Get<IHttpConnectionFeature>()?.RemoteIpAddress;
         Tls = features.Get<TlsConnectionInfo>();
+    }
+
+    /// <summary>Forgets the connection: the next features are of another one, though they be the same object.</summary>
+    public void Detach()
+    {
+        _features = null!;
+        _loop = null;
+        Peer = null;
+        Tls = null;
     }
 
     public string Protocol => _request.Protocol;
@@ -47,7 +59,7 @@ internal sealed class KestrelDownstream : IDownstream
     public string Scheme => _request.Scheme;
     public string RawTarget => _request.RawTarget;
     public IHeaderDictionary RequestHeaders => _request.Headers;
-    public bool HasRequestBody => _features.Get<IHttpRequestBodyDetectionFeature>()!.CanHaveBody;
+    public bool HasRequestBody => _detection.CanHaveBody;
     public PipeReader RequestBody => _features.Get<IRequestBodyPipeFeature>()!.Reader;
     public string? UpgradeProtocol { get; private set; }
     public CancellationToken Aborted => _lifetime.RequestAborted;
@@ -86,7 +98,7 @@ internal sealed class KestrelDownstream : IDownstream
     /// <summary>The request's trailers, once its body has been read to the end; null when it has none, or they have not come.</summary>
     public IHeaderDictionary? RequestTrailers => _features.Get<IHttpRequestTrailersFeature>() is { Available: true } feature ? feature.Trailers : null;
 
-    public bool HasTrailers => _features.Get<IHttpResponseTrailersFeature>() is not null;
+    public bool HasTrailers { get; private set; }
 
     public void AddTrailer(string name, string value)
     {

@@ -191,6 +191,17 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         if (_onLoop is { } timer) Loop!.Timers.Clear(timer);
     }
 
+    /// <summary>Between two connections of a loop: nothing of the last one's is to come due. On the loop's thread.</summary>
+    public void Disarm()
+    {
+        if (_onLoop is not { } timer) return;
+        lock (_gate)
+        {
+            Loop!.Timers.Clear(timer);
+            Volatile.Write(ref _armedFor, long.MaxValue);
+        }
+    }
+
     /// <summary>After this nothing strikes any more, until the next <see cref="Begin"/>.</summary>
     public void End()
     {

@@ -1,3 +1,4 @@
+using Gateway.DataPlane.Proxy.Direct;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
@@ -14,6 +15,9 @@ internal sealed class RequestFields
 
     private (string Name, StringValues Values)[] _fields = new (string, StringValues)[16];
     private bool _changed = true;
+
+    // Of the one table that its connection has; an exchange that goes from one connection to another takes the table with it.
+    private int _tableVersion = -1;
 
     public ReadOnlySpan<(string Name, StringValues Values)> All => _fields.AsSpan(0, Count);
 
@@ -34,16 +38,15 @@ internal sealed class RequestFields
     public void Read(IHeaderDictionary headers)
     {
         int count = 0;
-        foreach (KeyValuePair<string, StringValues> field in headers)
+        if (headers is FieldTable table)
         {
-            if (count == _fields.Length) Array.Resize(ref _fields, count * 2);
-            ref (string Name, StringValues Values) known = ref _fields[count];
-            if (count >= Count || !IsSame(field.Key, known.Name) || !AreSame(field.Value, known.Values))
-            {
-                known = (field.Key, field.Value);
-                _changed = true;
-            }
-            count++;
+            if (table.Version == _tableVersion) return;
+            _tableVersion = table.Version;
+            foreach ((string name, StringValues values) in table.All) Take(count++, name, values);
+        }
+        else
+        {
+            foreach (KeyValuePair<string, StringValues> field in headers) Take(count++, field.Key, field.Value);
         }
         if (count < Count) Array.Clear(_fields, count, Count - count);
         else if (count == Count && !_changed) return;
@@ -59,6 +62,16 @@ internal sealed class RequestFields
         if (Bytes <= MostKeptBytes) return;
         Array.Clear(_fields, 0, Count);
         Count = 0;
+        _changed = true;
+        _tableVersion = -1;
+    }
+
+    private void Take(int at, string name, in StringValues values)
+    {
+        if (at == _fields.Length) Array.Resize(ref _fields, at * 2);
+        ref (string Name, StringValues Values) known = ref _fields[at];
+        if (at < Count && IsSame(name, known.Name) && AreSame(values, known.Values)) return;
+        known = (name, values);
         _changed = true;
     }
 

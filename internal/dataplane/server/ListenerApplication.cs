@@ -1,4 +1,7 @@
 using Gateway.Core.Limits;
+using Gateway.DataPlane.Proxy;
+using Gateway.DataPlane.Proxy.Direct;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Http.Features;
@@ -13,6 +16,9 @@ internal abstract class ListenerApplication
     public abstract void Drain();
 
     public abstract Task StartAsync(KestrelServer server, CancellationToken cancellationToken);
+
+    /// <summary>The short way of plain HTTP/1.1 requests (<see cref="DirectHttp1"/>) before Kestrel's; Kestrel's alone where the application has none.</summary>
+    public virtual ConnectionDelegate Direct(ConnectionDelegate kestrel, TimeSpan idle, TimeProvider time) => kestrel;
 }
 
 /// <summary>Counts what is in flight, and lets clients go while the server drains.</summary>
@@ -26,6 +32,11 @@ internal sealed class ListenerApplication<TContext>(IHttpApplication<TContext> i
     public override void Drain() => _draining = true;
 
     public override Task StartAsync(KestrelServer server, CancellationToken cancellationToken) => server.StartAsync(this, cancellationToken);
+
+    public override ConnectionDelegate Direct(ConnectionDelegate kestrel, TimeSpan idle, TimeProvider time) =>
+        inner is GatewayApplication gateway && this is IHttpApplication<Exchange> counted
+            ? new DirectHttp1(kestrel, counted, gateway, idle, time).OnConnectionAsync
+            : kestrel;
 
     public TContext CreateContext(IFeatureCollection contextFeatures)
     {

@@ -115,6 +115,7 @@ internal sealed class ListenerServer
             {
                 listen.Use(next => new PrefaceDispatch(next, () => http2Pipeline!, idle, time).OnConnectionAsync);
             }
+            listen.Use(next => _application.Direct(next, idle, time));
         });
     }
 

@@ -242,7 +242,7 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
 
     public override void OnSweep(long nowMilliseconds)
     {
-        if (Idle && _pool is not null && nowMilliseconds - IdleSince >= _pool.IdleMilliseconds) Close(reset: false);
+        if (Idle && _pool is not null && _pool.IsOver(nowMilliseconds - IdleSince)) Close(reset: false);
     }
 
     public override void OnLost(Exception? fault) => Close(reset: true);

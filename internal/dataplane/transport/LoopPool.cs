@@ -6,11 +6,11 @@ namespace Gateway.DataPlane.Transport;
 /// </summary>
 internal sealed class LoopPool(long idleMilliseconds, long lifetimeMilliseconds, int mostIdle, ConnectionPermits? permits = null)
 {
+    // Load comes in waves: what was in use a moment ago is wanted again the next. Closed at once, every wave would have to connect anew.
+    private const long SurplusMilliseconds = 2000;
+
     private readonly List<LoopConnection> _idle = [];
     private int _open;
-
-    /// <summary>How long a connection may idle; <see cref="long.MaxValue"/> for ever.</summary>
-    public long IdleMilliseconds { get; } = idleMilliseconds;
 
     /// <summary>Idle and active; from any thread.</summary>
     public int OpenConnections => Volatile.Read(ref _open);
@@ -35,9 +35,12 @@ internal sealed class LoopPool(long idleMilliseconds, long lifetimeMilliseconds,
     /// <summary>Takes a connection whose last response has been read to its end.</summary>
     public void Return(LoopConnection connection)
     {
-        if (_idle.Count >= mostIdle || connection.Loop.NowMilliseconds - connection.OpenedAt >= lifetimeMilliseconds) connection.Close(reset: false);
+        if (mostIdle == 0 || connection.Loop.NowMilliseconds - connection.OpenedAt >= lifetimeMilliseconds) connection.Close(reset: false);
         else if (connection.MakeIdle()) _idle.Add(connection);
     }
+
+    /// <summary>Whether a connection has idled for long enough: as long as any may, or a moment when more idle than are to be kept.</summary>
+    public bool IsOver(long idled) => idled >= idleMilliseconds || (_idle.Count > mostIdle && idled >= SurplusMilliseconds);
 
     /// <summary>Called by every connection of the pool as it closes.</summary>
     public void Closed(LoopConnection connection)

@@ -10,6 +10,7 @@ using Gateway.Core.Router;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Policy;
 using Gateway.DataPlane.Proxy;
+using Gateway.DataPlane.Proxy.Direct;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Connections;
@@ -31,6 +32,9 @@ internal sealed record ProxyOptions
     public TimeSpan Attempt { get; init; } = Timeout.InfiniteTimeSpan;
     public TimeSpan Idle { get; init; } = Timeout.InfiniteTimeSpan;
     public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a client may send no request, where it has the short way.</summary>
+    public TimeSpan ClientIdle { get; init; } = TimeSpan.FromMinutes(2);
     public int MaxConnections { get; init; }
 
     /// <summary>Per endpoint at once; 0 for as many as come.</summary>
@@ -72,7 +76,8 @@ internal sealed record ProxyOptions
 /// <summary>The request application under a Kestrel of its own, with one hand-made snapshot: real sockets, nothing of the server around it.</summary>
 internal sealed class ProxyHost : IAsyncDisposable
 {
-    // The same tests hold for both transports: GATEWAY_TEST_TRANSPORT=sockets runs them on .NET's.
+    // The same tests hold for both transports: GATEWAY_TEST_TRANSPORT=sockets runs them on .NET's; and with =kestrel on the loops, but
+    // through Kestrel, also what would take the short way.
     private static readonly EpollTransport? Loops =
         OperatingSystem.IsLinux() && Environment.GetEnvironmentVariable("GATEWAY_TEST_TRANSPORT") != "sockets" ? new EpollTransport(2, NullLogger.Instance) : null;
 
@@ -81,6 +86,7 @@ internal sealed class ProxyHost : IAsyncDisposable
 
     private readonly KestrelServer _http1;
     private readonly KestrelServer _http2;
+    private int _handedOver;
 
     private ProxyHost(KestrelServer http1, KestrelServer http2)
     {
@@ -109,16 +115,39 @@ internal sealed class ProxyHost : IAsyncDisposable
     {
         options ??= new ProxyOptions();
         var log = new LogSink();
-        KestrelServer http1 = Server(HttpProtocols.Http1, log), http2 = Server(HttpProtocols.Http2, log);
-        var host = new ProxyHost(http1, http2);
+        GatewayApplication application = null!;
+        ProxyHost? host = null;
+        KestrelServer http1 = Server(HttpProtocols.Http1, log, next => host!.Direct(next, () => application, options));
+        KestrelServer http2 = Server(HttpProtocols.Http2, log);
+        host = new ProxyHost(http1, http2);
         var services = new ProxyServices(host.Snapshots, host.Metrics, options.Time, new OneLogger(host.Log));
         var state = new ListenerState("test") { Slot = 0 };
         host.Publish(addresses, options, state);
-        await http1.StartAsync(new GatewayApplication(services, state), CancellationToken.None);
+        application = new GatewayApplication(services, state);
+        await http1.StartAsync(application, CancellationToken.None);
         await http2.StartAsync(new GatewayApplication(services, state), CancellationToken.None);
         host.Address = AddressOf(http1);
         host.Http2Address = AddressOf(http2);
         return host;
+    }
+
+    /// <summary>The short way goes through here.</summary>
+    public static bool IsDirect { get; } = OnLoops && Environment.GetEnvironmentVariable("GATEWAY_TEST_TRANSPORT") != "kestrel";
+
+    /// <summary>Connections that the short way has handed over to Kestrel.</summary>
+    public int HandedOver => Volatile.Read(ref _handedOver);
+
+    private ConnectionDelegate Direct(ConnectionDelegate kestrel, Func<GatewayApplication> application, ProxyOptions options)
+    {
+        if (!IsDirect) return kestrel;
+        DirectHttp1? direct = null;
+        return connection => (direct ??= new DirectHttp1(
+            next =>
+            {
+                Interlocked.Increment(ref _handedOver);
+                return kestrel(next);
+            },
+            application(), application(), options.ClientIdle, options.Time)).OnConnectionAsync(connection);
     }
 
     private void Publish(string[] addresses, ProxyOptions options, ListenerState listener)
@@ -170,7 +199,7 @@ internal sealed class ProxyHost : IAsyncDisposable
         Snapshots.Publish(new GatewaySnapshot("test") { Listeners = [model], ListenersBySlot = [model], Routes = [route], Pools = [pool] });
     }
 
-    private static KestrelServer Server(HttpProtocols protocols, LogSink log)
+    private static KestrelServer Server(HttpProtocols protocols, LogSink log, Func<ConnectionDelegate, ConnectionDelegate>? way = null)
     {
         var options = new KestrelServerOptions();
         GatewayApplication.Configure(options);
@@ -184,6 +213,7 @@ internal sealed class ProxyHost : IAsyncDisposable
         {
             listen.Protocols = protocols;
             listen.Use(LoopAffinity.Middleware);
+            if (way is not null) listen.Use(way);
         });
         return new KestrelServer(Options.Create(options), Loops ?? (IConnectionListenerFactory)new SocketTransportFactory(Options.Create(new SocketTransportOptions()), NullLoggerFactory.Instance), new OneLogger(log));
     }

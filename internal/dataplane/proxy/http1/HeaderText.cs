@@ -6,7 +6,7 @@ using Microsoft.Net.Http.Headers;
 namespace Gateway.DataPlane.Proxy.Http1;
 
 /// <summary>
-/// Strings for the bytes of header fields, without making the same string twice: names that servers send all the time are Kestrel's own
+/// Strings for the bytes of header fields, without making the same string twice: names that servers and clients send all the time are Kestrel's own
 /// constants (which it then finds by reference), and what was seen lately is kept in a small table per thread. Not thread safe; one per
 /// thread, through <see cref="OfThread"/>.
 /// </summary>
@@ -30,6 +30,10 @@ internal sealed class HeaderText
         HeaderNames.Expires, HeaderNames.LastModified, HeaderNames.Link, HeaderNames.Location, HeaderNames.RetryAfter, HeaderNames.Server,
         HeaderNames.SetCookie, HeaderNames.StrictTransportSecurity, HeaderNames.Trailer, HeaderNames.Vary, HeaderNames.Via,
         HeaderNames.XContentTypeOptions, HeaderNames.XFrameOptions, HeaderNames.XPoweredBy,
+        HeaderNames.Accept, HeaderNames.AcceptEncoding, HeaderNames.AcceptLanguage, HeaderNames.Authorization, HeaderNames.Connection,
+        HeaderNames.ContentLength, HeaderNames.Cookie, HeaderNames.Host, HeaderNames.IfModifiedSince, HeaderNames.IfNoneMatch, HeaderNames.Origin,
+        HeaderNames.Pragma, HeaderNames.Range, HeaderNames.Referer, HeaderNames.TE, HeaderNames.TraceParent, HeaderNames.TraceState,
+        HeaderNames.UpgradeInsecureRequests, HeaderNames.UserAgent,
     ];
 
     private readonly Kept[] _kept = new Kept[Slots];
@@ -68,7 +72,7 @@ internal sealed class HeaderText
         if (kept.Name == NameKind.Unknown) kept.Name = HopByHop.Is(kept.Text) ? NameKind.HopByHop : NameKind.EndToEnd;
         endsHere = kept.Name == NameKind.HopByHop;
         place &= 63;
-        return kept.Text;
+        return kept.NameText ?? kept.Text;
     }
 
     private ref Kept Find(ReadOnlySpan<byte> bytes, out int slot)
@@ -82,7 +86,8 @@ internal sealed class HeaderText
     private void Keep(string bytes, string text)
     {
         byte[] raw = Encoding.ASCII.GetBytes(bytes);
-        _kept[SlotOf(raw)] = new Kept { Bytes = raw, Text = text };
+        // As a value it is what was sent.
+        _kept[SlotOf(raw)] = new Kept { Bytes = raw, Text = bytes, NameText = text };
     }
 
     // By the length, the first and the last eight bytes (or what there is of them), mixed by a multiplication (Fibonacci hashing).
@@ -113,6 +118,7 @@ internal sealed class HeaderText
     {
         public byte[] Bytes;
         public string Text;
+        public string? NameText;
         public NameKind Name;
     }
 }

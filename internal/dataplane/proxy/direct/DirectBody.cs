@@ -1,0 +1,99 @@
+using System.IO.Pipelines;
+
+namespace Gateway.DataPlane.Proxy.Direct;
+
+/// <summary>How the response's body is told apart from what follows it.</summary>
+internal enum DirectFraming : byte
+{
+    /// <summary>There is none: what is written goes nowhere.</summary>
+    None,
+
+    /// <summary>By its length, or by framing that the application writes itself.</summary>
+    AsIs,
+
+    /// <summary>Each piece becomes a chunk (RFC 9112 section 7.1).</summary>
+    Chunked,
+}
+
+/// <summary>Where a response's body is written: the connection, with the framing that its head promised. One writer at a time.</summary>
+internal sealed class DirectBody(DirectResponse response) : PipeWriter
+{
+    // Eight digits, CR LF before a chunk's data, CR LF after it. Leading zeros are legal.
+    private const int ChunkHead = 10, ChunkTail = 2;
+
+    private static readonly byte[] Scrap = new byte[64 * 1024];
+
+    private Memory<byte> _lent;
+    private DirectFraming _framing;
+    private PipeWriter _output = null!;
+
+    /// <summary>Bytes of the body that were written.</summary>
+    public long Written { get; private set; }
+
+    public override bool CanGetUnflushedBytes => true;
+
+    public override long UnflushedBytes => response.Output.UnflushedBytes;
+
+    public void Begin(DirectFraming framing, PipeWriter output)
+    {
+        (_framing, _output) = (framing, output);
+        Written = 0;
+    }
+
+    /// <summary>Writes what ends the body.</summary>
+    public void End()
+    {
+        if (_framing != DirectFraming.Chunked) return;
+        ReadOnlySpan<byte> last = "0\r\n\r\n"u8;
+        last.CopyTo(_output.GetSpan(last.Length));
+        _output.Advance(last.Length);
+    }
+
+    public override Memory<byte> GetMemory(int sizeHint = 0)
+    {
+        response.StartOnce();
+        if (_framing == DirectFraming.AsIs) return _output.GetMemory(sizeHint);
+        if (_framing == DirectFraming.None) return Discarded(sizeHint);
+        _lent = _output.GetMemory(Math.Max(sizeHint, 64) + ChunkHead + ChunkTail);
+        return _lent[ChunkHead..^ChunkTail];
+    }
+
+    public override Span<byte> GetSpan(int sizeHint = 0)
+    {
+        if (_framing != DirectFraming.AsIs || !response.HasStarted) return GetMemory(sizeHint).Span;
+        return _output.GetSpan(sizeHint);
+    }
+
+    public override void Advance(int bytes)
+    {
+        Written += bytes;
+        if (_framing == DirectFraming.None) return;
+        if (_framing == DirectFraming.AsIs || bytes == 0)
+        {
+            _output.Advance(bytes);
+            return;
+        }
+        Span<byte> chunk = _lent.Span;
+        _lent = default;
+        bytes.TryFormat(chunk, out _, "X8");
+        "\r\n"u8.CopyTo(chunk[8..]);
+        "\r\n"u8.CopyTo(chunk[(ChunkHead + bytes)..]);
+        _output.Advance(ChunkHead + bytes + ChunkTail);
+    }
+
+    public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
+    {
+        response.StartOnce();
+        return response.Output.FlushAsync(cancellationToken);
+    }
+
+    public override void CancelPendingFlush() => response.Output.CancelPendingFlush();
+
+    /// <summary>The response ends with its request, not with this.</summary>
+    public override void Complete(Exception? exception = null)
+    {
+    }
+
+    // What nobody reads may be written by all at once.
+    private static Memory<byte> Discarded(int sizeHint) => sizeHint <= Scrap.Length ? Scrap : new byte[sizeHint];
+}
