@@ -17,6 +17,7 @@ var root = new RootCommand("Changes and shows a running gateway over its admin A
     PoolsCommand.Create(),
     RoutesCommand.Create(),
     AuditCommand.Create(),
+    FleetCommand.Create(),
 };
 ConnectionOptions.AddTo(root);
 return await Invocation.RunAsync(root, args);

@@ -141,6 +141,18 @@ public sealed class GatewayClient : IDisposable
     public Task<AuditLog> GetAuditAsync(int limit = 100, CancellationToken cancellationToken = default) =>
         SendAsync(Get($"/admin/audit?limit={limit}"), ClientJson.Default.AuditLog, cancellationToken);
 
+    /// <summary>The replicas of the fleet and what each serves. Errors: 404 from a gateway that is in none.</summary>
+    public Task<Fleet> GetFleetAsync(CancellationToken cancellationToken = default) =>
+        SendAsync(Get("/admin/fleet"), ClientJson.Default.Fleet, cancellationToken);
+
+    /// <summary>The fleet's last changes, newest first. Errors: 503 while its database is away.</summary>
+    public Task<FleetHistory> GetFleetHistoryAsync(int limit = 100, CancellationToken cancellationToken = default) =>
+        SendAsync(Get($"/admin/fleet/history?limit={limit}"), ClientJson.Default.FleetHistory, cancellationToken);
+
+    /// <summary>Who changed what at any replica, or tried to, newest first. Errors: 503 while the fleet's database is away.</summary>
+    public Task<FleetAuditLog> GetFleetAuditAsync(int limit = 100, CancellationToken cancellationToken = default) =>
+        SendAsync(Get($"/admin/fleet/audit?limit={limit}"), ClientJson.Default.FleetAuditLog, cancellationToken);
+
     /// <summary>Whether the gateway takes traffic, and what its checks say. Not being ready is an answer here, not an error.</summary>
     public async Task<Readiness> GetReadinessAsync(CancellationToken cancellationToken = default)
     {

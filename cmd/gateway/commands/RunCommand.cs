@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Gateway.Command.Run;
+using Gateway.ControlPlane.Fleet;
 using Gateway.DataPlane.Server;
 
 namespace Gateway.Command.Commands;
@@ -18,6 +19,10 @@ internal static class RunCommand
     private static readonly Option<string[]> PublicKey = new("--public-key") { HelpName = "FILE", Description = "PEM file with an Ed25519 key that may sign bundles; may come again. With one, configurations that came in no signed bundle are refused." };
     private static readonly Option<int> Threshold = new("--threshold") { HelpName = "N", DefaultValueFactory = static _ => 1, Description = "How many of the keys must sign a bundle." };
     private static readonly Option<bool> AllowUnsigned = new("--allow-unsigned") { Description = "Take unsigned configurations too, over the admin API and from FILE, although there are keys." };
+    private static readonly Option<string?> Fleet = new("--fleet") { HelpName = "CONNECTION", Description = "PostgreSQL database that the replicas of a fleet share, as 'Host=…;Database=…;Username=…'. A change of one replica is then every replica's." };
+    private static readonly Option<string?> FleetFile = new("--fleet-file") { HelpName = "FILE", Description = "File with that connection string, for one with a password." };
+    private static readonly Option<string> FleetSchema = new("--fleet-schema") { HelpName = "NAME", DefaultValueFactory = static _ => FleetOptions.DefaultSchema, Description = "Schema of the fleet's tables, made when it is not there." };
+    private static readonly Option<string?> Replica = new("--replica") { HelpName = "NAME", Description = "This gateway's name in the fleet, unlike every other's. Default: the host's name and the admin API's port." };
     private static readonly Option<string> Transport = new Option<string>("--transport") { DefaultValueFactory = static _ => "auto", Description = "What carries connections: event loops on epoll, or .NET's sockets. auto takes epoll on Linux." }
         .AcceptOnlyFromAmong("auto", "epoll", "sockets");
     private static readonly Option<int?> Loops = MakeLoops();
@@ -27,11 +32,11 @@ internal static class RunCommand
 
     public static System.CommandLine.Command Create()
     {
-        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, PublicKey, Threshold, AllowUnsigned, Transport, Loops, Zone, Level };
+        System.CommandLine.Command command = new("run", "Start the gateway.") { Config, Admin, TokenFile, TlsCert, TlsKey, ClientCa, DataDir, LastGood, PublicKey, Threshold, AllowUnsigned, Fleet, FleetFile, FleetSchema, Replica, Transport, Loops, Zone, Level };
         PullArguments.AddTo(command);
         command.Validators.Add(static result =>
         {
-            if (result.GetResult(Config) is null && !PullArguments.IsGiven(result)) result.AddError("Option '--config' is required, or --pull.");
+            if (result.GetResult(Config) is null && !PullArguments.IsGiven(result) && result.GetResult(Fleet) is null && result.GetResult(FleetFile) is null) result.AddError("Option '--config' is required, or --pull, or a fleet (--fleet, --fleet-file).");
         });
         command.SetAction(static parsed => GatewayProcess.RunAsync(Read(parsed)));
         return command;
@@ -58,6 +63,7 @@ internal static class RunCommand
             Threshold = parsed.GetValue(Threshold),
             Pull = PullArguments.Read(parsed),
             AllowUnsigned = parsed.GetValue(AllowUnsigned),
+            Fleet = new FleetArguments(parsed.GetValue(Fleet), parsed.GetValue(FleetFile), parsed.GetValue(FleetSchema)!, parsed.GetValue(Replica)),
         };
     }
 }

@@ -4,6 +4,7 @@ using Gateway.Config;
 using Gateway.ControlPlane.Admin;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Bundles;
+using Gateway.ControlPlane.Fleet;
 using Gateway.ControlPlane.Provider;
 using Gateway.ControlPlane.Pull;
 using Gateway.ControlPlane.Store;
@@ -15,6 +16,8 @@ namespace Gateway.Command.Run;
 /// <summary>The composition of a running gateway: both planes, made by hand, started together, stopped in order.</summary>
 internal sealed partial class GatewayProcess
 {
+    private static readonly TimeSpan FleetPatience = TimeSpan.FromSeconds(3);
+
     private readonly RunOptions _options;
     private readonly TimeProvider _time = TimeProvider.System;
     private readonly ILoggerFactory _loggers;
@@ -63,13 +66,16 @@ internal sealed partial class GatewayProcess
         if (pull is not null && verifier.KeyIds.Count == 0 && !_options.AllowUnsigned)
             throw new FormatException("--pull takes what the distributor serves, so say who must have signed it with --public-key; or say --allow-unsigned to trust the distributor and the way to it");
         await using ApplyQueue queue = new(host, store, audit, new DocumentReader(baseFolder), side, _time, _loggers) { SignedOnly = verifier.KeyIds.Count != 0 && !_options.AllowUnsigned };
+        FleetOptions? fleetOptions = _options.Fleet.Read(_options.Admin);
+        await using FleetMember? fleet = fleetOptions is null ? null : new FleetMember(fleetOptions, queue, store, audit, host.Metrics, _time, _loggers);
+        queue.Sharing = fleet;
         BundleIntake bundles = new(queue, verifier, audit, _time, _loggers);
         await using FileProvider? file = configFile is null ? null : new(configFile, queue, _time, _loggers);
         await using BundlePuller? puller = pull is null ? null : new(pull, bundles, () => store.BundleSequence, new PullMemory(store.Folder, PullMemory.JudgeOf(verifier, pull.Url)), host.Metrics, new Random().NextDouble, _time, _loggers);
         ListenerLines lines = new(host);
         queue.Published += lines.WriteNew;
-        Readiness readiness = new(host, queue, file, puller);
-        api = new AdminApi(host, queue, store, audit, readiness, token, bundles, _time, _loggers);
+        Readiness readiness = new(host, queue, file, puller, fleet);
+        api = new AdminApi(host, queue, store, audit, readiness, token, bundles, _time, _loggers, fleet);
 
         using StopSignals signals = new(() =>
         {
@@ -82,6 +88,7 @@ internal sealed partial class GatewayProcess
         if (!started.Started && configFile is not null) return await RefuseAsync(configFile, started);
         foreach (ConfigError warning in started.Warnings) LogWarning(_log, warning);
         foreach (ConfigError error in started.FileErrors) LogFileError(_log, configFile!, error);
+        if (fleet is not null) await JoinAsync(fleet, admin);
         file?.Watch();
         if (admin is not null) SayAdmin(admin);
         puller?.Start();
@@ -93,8 +100,15 @@ internal sealed partial class GatewayProcess
 
         await signals.Stop;
         if (puller is not null) await puller.DisposeAsync();
-        await StopAsync(host, queue, file, readiness);
+        await StopAsync(host, queue, file, fleet, readiness);
         return ExitCodes.Ok;
+    }
+
+    // A replica that comes new begins with what the others serve, if the database is there to say so.
+    private static Task JoinAsync(FleetMember fleet, AdminServer? admin)
+    {
+        fleet.Start(admin?.Url ?? "");
+        return fleet.CaughtUpAsync(FleetPatience);
     }
 
     private async Task<AdminServer> StartAdminAsync(AdminListenOptions listen, AdminApi api, Task<StartResult> starting)
@@ -142,7 +156,7 @@ internal sealed partial class GatewayProcess
         LogReady(_log, Math.Round((_time.GetUtcNow() - process.StartTime.ToUniversalTime()).TotalMilliseconds));
     }
 
-    private async Task StopAsync(DataPlaneHost host, ApplyQueue queue, FileProvider? file, Readiness readiness)
+    private async Task StopAsync(DataPlaneHost host, ApplyQueue queue, FileProvider? file, FleetMember? fleet, Readiness readiness)
     {
         readiness.BeginDrain();
         ShutdownConfig shutdown = host.Current?.Config.Shutdown ?? new ShutdownConfig();
@@ -150,6 +164,7 @@ internal sealed partial class GatewayProcess
         Task drained = Task.Delay(shutdown.Drain);
         // Nothing is applied any more, before the data plane stops.
         if (file is not null) await file.DisposeAsync();
+        if (fleet is not null) await fleet.DisposeAsync();
         await queue.DisposeAsync();
         await drained;
         StopReport report = await host.StopAsync(shutdown.Grace);

@@ -1,4 +1,5 @@
 using Gateway.Command.Commands;
+using Gateway.ControlPlane.Fleet;
 using Gateway.DataPlane.Server;
 using Microsoft.Extensions.Logging;
 
@@ -21,6 +22,9 @@ internal sealed record RunOptions(
 
     /// <summary>Where bundles are fetched from; null for nowhere.</summary>
     public PullArguments? Pull { get; init; }
+
+    /// <summary>Whether it is a replica of a fleet.</summary>
+    public FleetArguments Fleet { get; init; } = new(null, null, FleetOptions.DefaultSchema, null);
 
     /// <summary>Take unsigned configurations although there are keys.</summary>
     public bool AllowUnsigned { get; init; }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography.X509Certificates;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Bundles;
+using Gateway.ControlPlane.Fleet;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Server;
@@ -27,7 +28,7 @@ public sealed partial class AdminApi
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
-    public AdminApi(DataPlaneHost host, ApplyQueue queue, ConfigStore store, AuditLog audit, Readiness readiness, AdminToken token, BundleIntake bundles, TimeProvider time, ILoggerFactory loggers)
+    public AdminApi(DataPlaneHost host, ApplyQueue queue, ConfigStore store, AuditLog audit, Readiness readiness, AdminToken token, BundleIntake bundles, TimeProvider time, ILoggerFactory loggers, FleetMember? fleet = null)
     {
         StoredConfigurations stored = new(queue, store);
         ConfigEndpoints config = new(queue, stored);
@@ -36,6 +37,7 @@ public sealed partial class AdminApi
         ExplainEndpoint explain = new(host, snapshots);
         DiffEndpoint diff = new(host, queue, snapshots);
         BundleEndpoint bundle = new(bundles);
+        FleetEndpoints replicas = new(fleet);
         _probes = new ProbeEndpoints(readiness, host.Metrics);
         _token = token;
         _audit = audit;
@@ -55,6 +57,9 @@ public sealed partial class AdminApi
             ["/admin/history"] = [new("GET", views.HistoryAsync)],
             ["/admin/pools"] = [new("GET", views.PoolsAsync)],
             ["/admin/routes"] = [new("GET", views.RoutesAsync)],
+            ["/admin/fleet"] = [new("GET", replicas.StatusAsync)],
+            ["/admin/fleet/history"] = [new("GET", replicas.HistoryAsync)],
+            ["/admin/fleet/audit"] = [new("GET", replicas.AuditAsync)],
             ["/admin/audit"] = [new("GET", views.AuditAsync)],
         };
     }

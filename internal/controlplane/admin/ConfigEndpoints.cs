@@ -176,6 +176,9 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
                 return AdminJson.ProblemAsync(context, 429, "config_pressure", "Too Many Configurations In Use", "more than 10 replaced configurations are still in use by requests; try again when some have ended");
             case ApplyOutcome.UnknownVersion:
                 return AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", result.Errors[0].Message, result.Errors);
+            case ApplyOutcome.FleetUnavailable:
+                context.Response.Headers.RetryAfter = "2";
+                return AdminJson.ProblemAsync(context, 503, ApplyQueue.FleetUnavailable, "Fleet Unavailable", result.Errors[0].Message, result.Errors);
             case ApplyOutcome.Stopping:
                 return AdminJson.ProblemAsync(context, 503, "stopping", "Shutting Down", "the gateway is shutting down");
             default:

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Fleet;
 using Gateway.ControlPlane.Provider;
 using Gateway.ControlPlane.Pull;
 using Gateway.DataPlane.Server;
@@ -8,7 +9,7 @@ using Gateway.DataPlane.Server;
 namespace Gateway.ControlPlane.Admin;
 
 /// <summary>Whether the gateway takes traffic, and why not. Thread safe.</summary>
-public sealed class Readiness(DataPlaneHost host, ApplyQueue queue, FileProvider? file, BundlePuller? puller = null)
+public sealed class Readiness(DataPlaneHost host, ApplyQueue queue, FileProvider? file, BundlePuller? puller = null, FleetMember? fleet = null)
 {
     private bool _draining;
 
@@ -39,8 +40,13 @@ public sealed class Readiness(DataPlaneHost host, ApplyQueue queue, FileProvider
         if (file?.Status is { } status)
             checks.Add(new Check("file", status.IsGood, false, status.IsGood ? null : $"'{status.Path}' is not what is served, since {status.At.UtcDateTime:yyyy-MM-ddTHH:mm:ssZ}: {ApplyLedger.Summary(status.Errors)}", status.Errors));
         if (Pull is { } pull) checks.Add(new Check("pull", pull.IsGood, false, pull.ToString(), []));
+        if (fleet is not null) checks.Add(OfFleet(fleet.Status));
         return checks;
     }
+
+    // The last known configuration is served without the fleet too.
+    private static Check OfFleet(FleetStatus status) => new("fleet", status is { Connected: true, Error: null }, false,
+        status.Connected ? status.Error ?? $"replica {status.Replica}, {status.Replicas.Count} in all, change {status.Desired?.Sequence}" : $"the database at {status.Database} cannot be reached: {status.Error}", []);
 
     public void Write(Utf8JsonWriter writer)
     {

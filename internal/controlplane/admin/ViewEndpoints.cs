@@ -141,7 +141,7 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
         AdminJson.ProblemAsync(context, 503, "not_ready", "Not Ready", "no configuration has been applied yet");
 
     /// <summary>Null when the parameter was bad, which has been answered.</summary>
-    private static async Task<int?> LimitAsync(HttpContext context, string name, int otherwise)
+    internal static async Task<int?> LimitAsync(HttpContext context, string name, int otherwise)
     {
         string? text = context.Request.Query[name];
         if (text is null) return otherwise;

@@ -19,9 +19,10 @@ public sealed partial class ApplyQueue
         long start = _time.GetTimestamp();
         CheckedRequest check = await CheckOneAsync(request, start);
         if (check.Ended is not null) return check.Ended;
-        Candidate candidate = await PublishAsync(check.Candidate);
+        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(check.Candidate, Change(check.Candidate, request, request.Detail), request.Fleet);
         if (candidate.IsBroken) return Rejected(candidate, request, start);
-        candidate = Publicize(candidate, request.Origin, start, target: null, request.Bundle?.Detail, check.Stored, request.Bundle);
+        if (Unshared(candidate, shared) is { } refusal) return Noted(refusal.Outcome, refusal.Candidate, request, start);
+        candidate = Publicize(WithPending(candidate, shared), request.Origin, start, target: null, request.Detail, check.Stored, request.BundleSequence, StampOf(shared));
         return Noted(ApplyOutcome.Applied, candidate, request, start);
     }
 
@@ -34,6 +35,7 @@ public sealed partial class ApplyQueue
     {
         ChangeOrigin origin = request.Origin;
         bool fromFile = origin.Source == "file";
+        if (request.Fleet is not null && Rollout is { Running: not null } overtaken) await overtaken.AbortAsync(origin, $"the fleet has another version now: {request.Detail}");
         if (!request.DryRun && Rollout?.Running is { } running) return End(RolloutRuns(request, running, start));
         if (fromFile) FileDigest = request.Document.Digest;
         if (Refusal(request) is { } refused) return End(refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start), refused.Candidate);
@@ -50,12 +52,18 @@ public sealed partial class ApplyQueue
         if (same is not null && candidate.Version == same.Version)
         {
             // The same again, but signed anew: bundles before this one are stale from now on.
-            if (request is { Bundle: { } stamp, DryRun: false })
-                candidate = Publicize(candidate with { Config = _host.Current!.Config }, origin, start, target: null, stamp.Detail, stored: _ledger.Save(request.Document) is null, stamp);
+            // Or it is another change of the fleet, which happens to bring the same.
+            if (request is { Bundle: not null, DryRun: false } or { Fleet: not null })
+            {
+                candidate = candidate with { Config = _host.Current!.Config };
+                (_, Sharing? told) = await PublishAndShareAsync(candidate with { Snapshot = _host.Current }, Change(candidate, request, request.Detail), request.Fleet);
+                if (Unshared(candidate, told) is { } kept) return End(Noted(kept.Outcome, kept.Candidate, request, start));
+                candidate = Publicize(candidate, origin, start, target: null, request.Detail, stored: _ledger.Save(request.Document) is null, request.BundleSequence, StampOf(told));
+            }
             return End(Noted(ApplyOutcome.Unchanged, candidate, request, start));
         }
         if (request.IfMatch is { } wanted && !(live is not null && (wanted.Count == 0 || wanted.Contains(live.Version)))) return End(Noted(ApplyOutcome.Stale, candidate, request, start));
-        candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.CompileAndCheck(candidate, origin.Source, request.Rollout));
+        candidate = await OnAThreadOfItsOwn(candidate.Document, () => request.Fleet is null ? _steps.CompileAndCheck(candidate, origin.Source, request.Rollout) : _steps.Compile(candidate, origin.Source));
         if (candidate.IsBroken) return End(Rejected(candidate, request, start), candidate);
         if (request.DryRun) return End(Result(ApplyOutcome.Valid, candidate, start));
         if (!await PressureEasesAsync()) return End(Noted(ApplyOutcome.Pressure, candidate, request, start));
@@ -70,9 +78,15 @@ public sealed partial class ApplyQueue
         CheckedRequest End(ApplyResult result, Candidate? candidate = null) => new(result, candidate ?? new Candidate(request.Document), false);
     }
 
+    private static SharedChange Change(Candidate candidate, ApplyRequest request, string? detail) =>
+        new(request.Document, candidate.Version!, request.Origin, candidate.Config!.History.Keep) { IfMatch = request.IfMatch, BundleSequence = request.Bundle?.Sequence, Detail = detail };
+
     // Here, where changes are one after another: of two bundles that come at once only the order of their sequences may win.
     private (ApplyOutcome Outcome, Candidate Candidate)? Refusal(ApplyRequest request)
     {
+        // It was checked where it came in, and a change that is older than what is live here was overtaken on its way.
+        if (request.Fleet is { } fleet)
+            return Live?.FleetSequence >= fleet.Sequence ? (ApplyOutcome.Rejected, Broken(request, "overtaken", $"change {Live.FleetSequence} of the fleet is live already")) : null;
         if (request.Bundle is null)
         {
             return SignedOnly && !request.DryRun
@@ -106,9 +120,15 @@ public sealed partial class ApplyQueue
             candidate = await OnAThreadOfItsOwn(candidate.Document, () => _steps.Compile(candidate, origin.Source));
         }
         else if (candidate.Version == live?.Version) return Ended(ApplyOutcome.Unchanged, candidate, "rollback", origin, start);
-        if (!candidate.IsBroken) candidate = await PublishAsync(candidate);
+        string detail = $"back to record {target.Sequence}, applied {target.Time:yyyy-MM-ddTHH:mm:ssZ}";
+        Sharing? shared = null;
+        if (!candidate.IsBroken)
+        {
+            SharedChange change = new(Sharing is null ? candidate.Document : StoredDocument(target), candidate.Version!, origin, candidate.Config!.History.Keep) { Detail = detail, Always = true };
+            (candidate, shared) = await PublishAndShareAsync(candidate, change, null);
+        }
         if (candidate.IsBroken) return Ended(ApplyOutcome.Rejected, candidate, "rollback", origin, start);
-        candidate = Publicize(candidate, origin, start, target.Sequence, $"back to record {target.Sequence}, applied {target.Time:yyyy-MM-ddTHH:mm:ssZ}", stored: true);
+        candidate = Publicize(WithPending(candidate, shared), origin, start, target.Sequence, detail, stored: true, fleet: StampOf(shared));
         return Ended(ApplyOutcome.Applied, candidate, "rollback", origin, start);
     }
 

@@ -25,7 +25,7 @@ public sealed partial class ApplyQueue
     }
 
     /// <summary>What follows a publish: the record, the pointer, the metric. Returns the candidate with the warnings that came with that.</summary>
-    private Candidate Publicize(Candidate candidate, ChangeOrigin origin, long start, long? target, string? detail, bool stored, BundleStamp? bundle = null)
+    private Candidate Publicize(Candidate candidate, ChangeOrigin origin, long start, long? target, string? detail, bool stored, long? bundle = null, long? fleet = null)
     {
         List<ConfigError> warnings = [.. candidate.Warnings];
         ConfigDocument document = candidate.Document;
@@ -46,17 +46,18 @@ public sealed partial class ApplyQueue
                 Detail = detail,
                 FileDigest = FileDigest,
                 Target = target,
-                BundleSequence = bundle?.Sequence,
+                BundleSequence = bundle,
+                FleetSequence = fleet,
             }, candidate.Config!.History.Keep, warnings);
         }
-        SetLive(candidate, origin, now, sequence, warnings, stored);
+        SetLive(candidate, origin, now, sequence, warnings, stored, fleet);
         return candidate with { Warnings = warnings };
     }
 
-    private void SetLive(Candidate candidate, ChangeOrigin origin, DateTimeOffset at, long sequence, IReadOnlyList<ConfigError> warnings, bool stored)
+    private void SetLive(Candidate candidate, ChangeOrigin origin, DateTimeOffset at, long sequence, IReadOnlyList<ConfigError> warnings, bool stored, long? fleet = null)
     {
         ConfigDocument document = candidate.Document;
-        Volatile.Write(ref _live, new LiveConfiguration(candidate.Version!, document.Digest, document.Format, origin, at, sequence, warnings, stored ? null : document.Content.ToArray()));
+        Volatile.Write(ref _live, new LiveConfiguration(candidate.Version!, document.Digest, document.Format, origin, at, sequence, warnings, stored ? null : document.Content.ToArray()) { FleetSequence = fleet });
         _ledger.Live(candidate.Version!, origin.Source);
         Published?.Invoke();
     }

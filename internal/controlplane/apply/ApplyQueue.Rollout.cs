@@ -54,12 +54,13 @@ public sealed partial class ApplyQueue
     internal async Task<ApplyResult> PromoteAsync(RolloutCandidate checkedOne, string detail, Func<Task<IReadOnlyList<ConfigError>>>? publish)
     {
         (ApplyRequest request, long start) = (checkedOne.Request, _time.GetTimestamp());
-        Candidate candidate = publish is null ? await PublishAsync(checkedOne.Candidate) : await PublishAsync(checkedOne.Candidate, publish);
+        string text = request.Bundle is { } bundle ? $"{bundle.Detail}, {detail}" : detail;
+        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(checkedOne.Candidate, Change(checkedOne.Candidate, request, text), null, publish);
         if (candidate.IsBroken) return Rejected(candidate, request, start);
+        if (Unshared(candidate, shared) is { } refusal) return Noted(refusal.Outcome, refusal.Candidate, request, start);
         // On the disk since before the first request; again, should anyone have removed it since.
         bool stored = _ledger.Save(candidate.Document) is null;
-        string text = request.Bundle is { } bundle ? $"{bundle.Detail}, {detail}" : detail;
-        candidate = Publicize(candidate, request.Origin, start, target: null, text, stored, request.Bundle);
+        candidate = Publicize(WithPending(candidate, shared), request.Origin, start, target: null, text, stored, request.Bundle?.Sequence, StampOf(shared));
         return Noted(ApplyOutcome.Applied, candidate, request, start);
     }
 

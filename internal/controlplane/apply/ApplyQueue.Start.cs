@@ -23,8 +23,8 @@ public sealed partial class ApplyQueue
             : _steps.CompileAndCheck(_steps.Read(file), origin.Source);
         if (!candidate.IsBroken)
         {
-            if (last is { Source: "admin" or "bundle" or "rollback" } && last.Version != candidate.Version
-                && (last.FileDigest == file!.Digest || (SignedOnly && last.BundleSequence is not null))
+            if (last is { Source: "admin" or "bundle" or "rollback" or FleetSource } && last.Version != candidate.Version
+                && (last.FileDigest == file!.Digest || (Sharing is not null && last.FleetSequence is not null) || (SignedOnly && last.BundleSequence is not null))
                 && await ContinueAsync(last, start) is { } continued)
             {
                 return continued;
@@ -34,7 +34,7 @@ public sealed partial class ApplyQueue
         if (!candidate.IsBroken)
         {
             string? unsaved = _ledger.Save(candidate.Document);
-            if (last?.Digest == file!.Digest && last.Version == candidate.Version) SetLive(candidate, origin, last.Time, last.Sequence, candidate.Warnings, unsaved is null);
+            if (last?.Digest == file!.Digest && last.Version == candidate.Version) SetLive(candidate, origin, last.Time, last.Sequence, candidate.Warnings, unsaved is null, last.FleetSequence);
             else candidate = Publicize(candidate, origin, start, target: null, detail: null, stored: unsaved is null);
             _ = Ended(ApplyOutcome.Applied, candidate, "start", origin, start);
             return new StartResult(true, [], candidate.Warnings);
@@ -54,7 +54,7 @@ public sealed partial class ApplyQueue
             return null;
         }
         ChangeOrigin origin = new(last.Source, last.Actor, "");
-        SetLive(candidate, origin, last.Time, last.Sequence, candidate.Warnings, stored: true);
+        SetLive(candidate, origin, last.Time, last.Sequence, candidate.Warnings, stored: true, last.FleetSequence);
         _ = Ended(ApplyOutcome.Applied, candidate, "start", origin, start);
         LogContinues(_logger, last.Version!, last.Source, last.Time);
         return new StartResult(true, [], candidate.Warnings);
@@ -67,7 +67,7 @@ public sealed partial class ApplyQueue
         if (!candidate.IsBroken) candidate = await PublishAsync(candidate);
         if (candidate.IsBroken) return new StartResult(false, [.. file.Errors, .. candidate.Errors], file.Warnings);
         ChangeOrigin lastGood = new("last-good", last.Actor, "");
-        SetLive(candidate, lastGood, last.Time, last.Sequence, candidate.Warnings, stored: true);
+        SetLive(candidate, lastGood, last.Time, last.Sequence, candidate.Warnings, stored: true, last.FleetSequence);
         _ = Ended(ApplyOutcome.Applied, candidate, "start", lastGood, start);
         LogLastGood(_logger, last.Version!, last.Time, file.Errors.Count);
         return new StartResult(true, file.Errors, candidate.Warnings);

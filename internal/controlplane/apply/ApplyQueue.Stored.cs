@@ -23,7 +23,7 @@ public sealed partial class ApplyQueue
             LogStoredBroken(_logger, last.Version!, ApplyLedger.Summary(candidate.Errors)!);
             return new StartResult(false, candidate.Errors, candidate.Warnings);
         }
-        SetLive(candidate, origin, last.Time, last.Sequence, candidate.Warnings, stored: true);
+        SetLive(candidate, origin, last.Time, last.Sequence, candidate.Warnings, stored: true, last.FleetSequence);
         _ = Ended(ApplyOutcome.Applied, candidate, "start", origin, start);
         return new StartResult(true, [], candidate.Warnings);
     }

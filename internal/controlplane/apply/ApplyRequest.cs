@@ -3,7 +3,7 @@ using Gateway.Config;
 namespace Gateway.ControlPlane.Apply;
 
 /// <summary>Who asks for a change, and from where, for the history and the audit log.</summary>
-/// <param name="Source"><c>file</c>, <c>admin</c>, <c>bundle</c>, <c>rollback</c> or <c>last-good</c>.</param>
+/// <param name="Source"><c>file</c>, <c>admin</c>, <c>bundle</c>, <c>rollback</c>, <c>fleet</c> or <c>last-good</c>.</param>
 /// <param name="Actor">Name of the token and subject of the client certificate, or the file's path.</param>
 /// <param name="From">The client's address; empty for the file.</param>
 public sealed record ChangeOrigin(string Source, string Actor, string From);
@@ -22,6 +22,13 @@ public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
 
     /// <summary>Name of the rollout that it is to go through; null for none: it is applied at once.</summary>
     public string? Rollout { get; init; }
+
+    /// <summary>The change of the fleet that this is; null for one that came in here.</summary>
+    public FleetStamp? Fleet { get; init; }
+
+    internal string? Detail => Fleet?.Detail ?? Bundle?.Detail;
+
+    internal long? BundleSequence => Fleet is null ? Bundle?.Sequence : Fleet.BundleSequence;
 }
 
 /// <summary>What is kept of a verified bundle.</summary>
@@ -61,6 +68,9 @@ public enum ApplyOutcome
     /// <summary>The store failed before anything was published, or a defect of ours.</summary>
     Failed,
 
+    /// <summary>The fleet's shared store cannot be reached, so that the change could not reach every replica. Nothing has changed.</summary>
+    FleetUnavailable,
+
     /// <summary>The gateway is shutting down.</summary>
     Stopping,
 }
@@ -94,6 +104,7 @@ public sealed record ApplyResult(
         ApplyOutcome.RolloutRunning => "rollout_running",
         ApplyOutcome.Pressure => "pressure",
         ApplyOutcome.UnknownVersion => "unknown_version",
+        ApplyOutcome.FleetUnavailable => "fleet_unavailable",
         ApplyOutcome.Stopping => "stopping",
         _ => "failed",
     };

@@ -14,4 +14,8 @@ public sealed record LiveConfiguration(
     DateTimeOffset AppliedAt,
     long Sequence,
     IReadOnlyList<ConfigError> Warnings,
-    byte[]? UnstoredContent);
+    byte[]? UnstoredContent)
+{
+    /// <summary>Which change of the fleet it is; null outside a fleet, and while the fleet does not know of it.</summary>
+    public long? FleetSequence { get; init; }
+}

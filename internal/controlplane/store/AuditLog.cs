@@ -32,7 +32,22 @@ public sealed class AuditLog
         _files = files;
     }
 
+    /// <summary>Raised after each entry that is on the disk, or could not be.</summary>
+    public event Action<AuditEntry>? Appended;
+
     public void Append(AuditEntry entry)
+    {
+        try
+        {
+            Write(entry);
+        }
+        finally
+        {
+            Appended?.Invoke(entry);
+        }
+    }
+
+    private void Write(AuditEntry entry)
     {
         ArrayBufferWriter<byte> line = new(256);
         lock (_gate)
@@ -98,6 +113,13 @@ public sealed class AuditLog
     private static void Write(Utf8JsonWriter writer, AuditEntry entry)
     {
         writer.WriteStartObject();
+        WriteMembers(writer, entry);
+        writer.WriteEndObject();
+    }
+
+    /// <summary>The members of the JSON object, which the admin API shows just so.</summary>
+    internal static void WriteMembers(Utf8JsonWriter writer, AuditEntry entry)
+    {
         writer.WriteString("time", entry.Time);
         writer.WriteString("actor", entry.Actor);
         writer.WriteString("from", entry.From);
@@ -106,6 +128,5 @@ public sealed class AuditLog
         if (entry.Version is not null) writer.WriteString("version", entry.Version);
         writer.WriteString("result", entry.Result);
         if (entry.Detail is not null) writer.WriteString("detail", entry.Detail);
-        writer.WriteEndObject();
     }
 }

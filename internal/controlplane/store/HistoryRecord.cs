@@ -17,7 +17,7 @@ public sealed record HistoryRecord
     /// <summary><c>json</c> or <c>yaml</c>: how the bytes are to be read.</summary>
     public string Format { get; init; } = "json";
 
-    /// <summary><c>file</c>, <c>admin</c>, <c>bundle</c>, <c>rollback</c> or <c>last-good</c>.</summary>
+    /// <summary><c>file</c>, <c>admin</c>, <c>bundle</c>, <c>rollback</c>, <c>fleet</c> or <c>last-good</c>.</summary>
     public required string Source { get; init; }
 
     /// <summary>Who asked: the token's name, the client certificate's subject, or the file.</summary>
@@ -45,6 +45,9 @@ public sealed record HistoryRecord
     /// on, so that it is as durable as the history itself and outlives the retention of old records.
     /// </summary>
     public long? BundleSequence { get; init; }
+
+    /// <summary>Which change of the fleet this is; null outside a fleet, and for what the fleet was not told of.</summary>
+    public long? FleetSequence { get; init; }
 
     public const string Applied = "applied";
     public const string Rejected = "rejected";

@@ -66,6 +66,7 @@ internal static class JournalLine
         WriteIfAny(writer, "fileDigest", record.FileDigest);
         if (record.Target is { } target) writer.WriteNumber("target", target);
         if (record.BundleSequence is { } bundle) writer.WriteNumber("bundleSequence", bundle);
+        if (record.FleetSequence is { } fleet) writer.WriteNumber("fleetSequence", fleet);
     }
 
     private static HistoryRecord Read(JsonElement json) => new()
@@ -83,6 +84,7 @@ internal static class JournalLine
         FileDigest = Text(json, "fileDigest"),
         Target = json.TryGetProperty("target", out JsonElement target) ? target.GetInt64() : null,
         BundleSequence = json.TryGetProperty("bundleSequence", out JsonElement bundle) ? bundle.GetInt64() : null,
+        FleetSequence = json.TryGetProperty("fleetSequence", out JsonElement fleet) ? fleet.GetInt64() : null,
     };
 
     private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;

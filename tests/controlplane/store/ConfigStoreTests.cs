@@ -43,6 +43,8 @@ public sealed class ConfigStoreTests : IDisposable
                 Detail = "zurück zu 3 ↩",
                 FileDigest = "f00",
                 Target = 3,
+                BundleSequence = 4,
+                FleetSequence = 5,
             }, 10);
         }
         using ConfigStore again = ConfigStore.Open(Data);

@@ -1,0 +1,85 @@
+using Gateway.Config;
+using Gateway.ControlPlane.Store;
+
+namespace Gateway.ControlPlane.Apply;
+
+public sealed partial class ApplyQueue
+{
+    // What is different for a replica of a fleet: a change that comes in here is shared before it is answered.
+    private const string FleetSource = "fleet";
+
+    /// <summary>Null for a gateway by itself. Set before the first change.</summary>
+    public IChangeSharing? Sharing { get; set; }
+
+    /// <summary>Makes what is live the fleet's: the first version of a new fleet, or a change that was made while the shared store was away.</summary>
+    /// <param name="after">The sequence that the fleet's last change must have.</param>
+    public Task<Sharing> ShareLiveAsync(long after) => EnqueueAsync(() => ShareLiveOneAsync(after), CancellationToken.None);
+
+    private async Task<Sharing> ShareLiveOneAsync(long after)
+    {
+        LiveConfiguration live = Live!;
+        if (live.FleetSequence is { } known) return new Sharing(SharingResult.Shared, known);
+        long start = _time.GetTimestamp();
+        HistoryRecord? record = _store.History().FirstOrDefault(r => r.Sequence == live.Sequence);
+        ConfigDocument document = new(ReadLive(live), live.Format);
+        Sharing shared = await Sharing!.ShareAsync(
+            new SharedChange(document, live.Version, live.Origin, _host.Current!.Config.History.Keep) { After = after, BundleSequence = _store.BundleSequence, Detail = record?.Detail },
+            static () => Task.FromResult(true));
+        if (shared.Result != SharingResult.Shared) return shared;
+        Candidate candidate = new(document) { Version = live.Version, Config = _host.Current!.Config, Warnings = live.Warnings };
+        _ = Publicize(candidate, live.Origin, start, record?.Target, $"shared with the fleet as change {shared.Sequence}", stored: live.UnstoredContent is null, fleet: shared.Sequence);
+        return shared;
+    }
+
+    /// <summary>Publishes the candidate and, in a fleet, shares it. A candidate that was not published comes back broken, or with why it was not shared.</summary>
+    /// <param name="candidate">To be live.</param>
+    /// <param name="change">The same for the fleet.</param>
+    /// <param name="from">The change of the fleet that it is already.</param>
+    /// <param name="publish">Null for the ordinary way.</param>
+    private async Task<(Candidate Candidate, Sharing? Shared)> PublishAndShareAsync(
+        Candidate candidate, SharedChange change, FleetStamp? from, Func<Task<IReadOnlyList<ConfigError>>>? publish = null)
+    {
+        if (from is not null) return (await PublishAsync(candidate), new Sharing(SharingResult.Shared, from.Sequence));
+        if (Sharing is not { } sharing) return (await PublishHereAsync(), null);
+        Sharing shared = await sharing.ShareAsync(change, async () =>
+        {
+            candidate = await PublishHereAsync();
+            return !candidate.IsBroken;
+        });
+        return (candidate, shared);
+
+        Task<Candidate> PublishHereAsync() => publish is null ? PublishAsync(candidate) : PublishAsync(candidate, publish);
+    }
+
+    /// <summary>How a change ended that was not shared and so not published; null when it is live.</summary>
+    private static (ApplyOutcome Outcome, Candidate Candidate)? Unshared(Candidate candidate, Sharing? shared) => shared switch
+    {
+        { Result: SharingResult.Stale } => (ApplyOutcome.Stale, candidate),
+        { Result: SharingResult.StaleBundle } stale => (ApplyOutcome.Rejected, candidate with { Errors = [new ConfigError("", Gateway.Bundle.BundleRefusalCodes.StaleSequence, $"a bundle with sequence {stale.Sequence} was applied in the fleet already; sign it with a higher one")] }),
+        { Result: SharingResult.Unavailable } away => (ApplyOutcome.FleetUnavailable, candidate with { Errors = [new ConfigError("", FleetUnavailable, $"the fleet's database cannot be reached ({away.Detail}), and a change must reach every replica. Nothing has changed. Try again when 'gatewayctl fleet' says connected; a rollback works meanwhile, here alone.")] }),
+        _ => null,
+    };
+
+    private static Candidate WithPending(Candidate candidate, Sharing? shared) => shared is not { Result: SharingResult.Pending } pending ? candidate : candidate with
+    {
+        Warnings = [.. candidate.Warnings, new ConfigError("", "fleet_pending", $"live here alone: the fleet's database could not be told ({pending.Detail}). It is told when it is back, unless the fleet has changed meanwhile.")],
+    };
+
+    // Empty when it cannot be read: what is kept compiled can be gone back to without it, here.
+    private ConfigDocument StoredDocument(HistoryRecord record)
+    {
+        try
+        {
+            return ConfigDocument.Of(record, _store.Read(record));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return ConfigDocument.Stored(record.Digest!, DocumentFormat.Json);
+        }
+    }
+
+    // What is pending has none.
+    private static long? StampOf(Sharing? shared) => shared is { Result: SharingResult.Shared } known ? known.Sequence : null;
+
+    internal const string FleetUnavailable = "fleet_unavailable";
+}

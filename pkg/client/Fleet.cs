@@ -1,0 +1,40 @@
+namespace Gateway.Client;
+
+/// <summary>Answer to <c>GET /admin/fleet</c>: the fleet as the replica that was asked last saw it.</summary>
+/// <param name="Replica">Which one was asked.</param>
+/// <param name="Database">Where the shared store is.</param>
+/// <param name="Connected">The shared store answers; when it does not, the rest is what was known <paramref name="At"/> that time.</param>
+/// <param name="Error">Why it does not, or what is wrong at the replica; null for nothing.</param>
+/// <param name="Desired">What every replica is to serve; null when that is not known yet.</param>
+public sealed record Fleet(
+    string Replica, string Database, bool Connected, DateTimeOffset? At, string? Error, FleetChange? Desired, IReadOnlyList<Replica> Replicas);
+
+/// <summary>A change of the fleet.</summary>
+/// <param name="Sequence">Rises by one with each.</param>
+/// <param name="Source">As in <see cref="HistoryEntry"/> of the replica where it came in.</param>
+/// <param name="From">The client's address; empty for a file.</param>
+/// <param name="Replica">Where it came in.</param>
+/// <param name="Detail">For a person; null for nothing.</param>
+public sealed record FleetChange(
+    long Sequence, DateTimeOffset Time, string Version, string Source, string Actor, string From, string Replica, string? Detail);
+
+/// <summary>A replica as it last told of itself.</summary>
+/// <param name="Address">Of its admin API; empty for none.</param>
+/// <param name="Version">What it serves.</param>
+/// <param name="Sequence">Which change of the fleet that is; null for none.</param>
+/// <param name="Since">When that became live there.</param>
+/// <param name="InStep">It is there, and serves what the fleet wants.</param>
+/// <param name="State"><c>serving</c>, <c>behind</c>, <c>failed</c>, <c>pending</c> (a change of its own that the fleet was not told of yet) or <c>away</c>.</param>
+/// <param name="Error">Why it failed; null for nothing.</param>
+public sealed record Replica(
+    string Name, string Address, string Version, long? Sequence, DateTimeOffset Since, bool InStep, string State, string? Error, DateTimeOffset StartedAt, DateTimeOffset LastSeen);
+
+/// <summary>Answer to <c>GET /admin/fleet/history?limit=N</c>, newest first.</summary>
+public sealed record FleetHistory(IReadOnlyList<FleetChange> Entries);
+
+/// <summary>Answer to <c>GET /admin/fleet/audit?limit=N</c>, newest first.</summary>
+public sealed record FleetAuditLog(IReadOnlyList<FleetAuditEntry> Entries);
+
+/// <summary>As <see cref="AuditEntry"/>, with the replica where it happened.</summary>
+public sealed record FleetAuditEntry(
+    string Replica, DateTimeOffset Time, string Action, string Actor, string From, string? Version, string Result, string? Detail);

@@ -1,0 +1,113 @@
+using System.Text.Json;
+using Gateway.Functional.Tests.Harness;
+using Gateway.TestKit;
+using Xunit;
+
+namespace Gateway.Functional.Tests.Fleet;
+
+/// <summary>One PostgreSQL for the tests of a class.</summary>
+public sealed class PostgresFixture : IAsyncLifetime
+{
+    public PostgresServer? Server { get; private set; }
+
+    public async ValueTask InitializeAsync() => Server = PostgresServer.Missing is null ? await PostgresServer.StartAsync() : null;
+
+    public async ValueTask DisposeAsync()
+    {
+        if (Server is not null) await Server.DisposeAsync();
+    }
+}
+
+/// <summary>Replicas of one fleet, each the built executable with a data folder of its own that outlives it.</summary>
+internal sealed class FleetSite : IAsyncDisposable
+{
+    private static int s_sites;
+    private readonly PostgresServer _server;
+    private readonly string _schema = $"fleet_{Interlocked.Increment(ref s_sites)}";
+    private readonly Dictionary<string, TempFolder> _folders = [];
+    private readonly Dictionary<string, GatewayProcess> _running = [];
+
+    public FleetSite(PostgresFixture fixture)
+    {
+        Assert.SkipWhen(fixture.Server is null, $"SKIPPED: no fleet was tested: {PostgresServer.Missing}");
+        _server = fixture.Server!;
+    }
+
+    public GatewayProcess this[string replica] => _running[replica];
+
+    public IEnumerable<string> Running => _running.Keys;
+
+    public static string Saying(string text, string more = "") => Doc.Of(routes: $$"""{ "name": "all", "respond": { "body": "{{text}}" } }""", pools: "", more: more);
+
+    public async Task<GatewayProcess> StartAsync(string replica, string? file = "file", params string[] arguments)
+    {
+        TempFolder folder = _folders.TryGetValue(replica, out TempFolder? known) ? known : _folders[replica] = new TempFolder();
+        string connection = folder.Write("fleet.connection", _server.ConnectionString);
+        GatewayProcess gateway = await GatewayProcess.StartAsync(file is null ? null : Saying(file), new GatewayProcessOptions
+        {
+            Folder = folder,
+            Arguments = ["--fleet-file", connection, "--fleet-schema", _schema, "--replica", replica, .. arguments],
+        });
+        return _running[replica] = gateway;
+    }
+
+    public async Task StartAllAsync(params string[] replicas)
+    {
+        foreach (string replica in replicas) _ = await StartAsync(replica);
+    }
+
+    public async Task StopAsync(string replica, bool kill = false)
+    {
+        if (kill) await _running[replica].KillAsync();
+        else Assert.Equal(0, await _running[replica].StopAsync());
+        await _running[replica].DisposeAsync();
+        _ = _running.Remove(replica);
+    }
+
+    public static async Task<string> TextAsync(GatewayProcess gateway) => (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get())).Text;
+
+    /// <summary>Waits until every replica that runs answers with the text.</summary>
+    public async Task AllSayAsync(string text)
+    {
+        foreach ((string name, GatewayProcess gateway) in _running)
+        {
+            string last = "";
+            try
+            {
+                await Eventually.Until($"{name} says '{text}'", async () => (last = await TextAsync(gateway)) == text, TimeSpan.FromSeconds(40));
+            }
+            catch (TimeoutException e)
+            {
+                throw new TimeoutException($"{e.Message}, but '{last}'\n{gateway.Logs()}", e);
+            }
+        }
+    }
+
+    /// <summary>Waits until a replica's view of the fleet is as it should be.</summary>
+    public async Task<JsonElement> ViewAsync(string replica, string what, Func<JsonElement, bool> holds)
+    {
+        JsonElement view = default;
+        try
+        {
+            await Eventually.Until($"{replica} sees {what}", async () => holds(view = (await _running[replica].GetAsync("/admin/fleet")).Json), TimeSpan.FromSeconds(40));
+        }
+        catch (TimeoutException e)
+        {
+            throw new TimeoutException($"{e.Message}: {view}\n{_running[replica].Logs()}", e);
+        }
+        return view;
+    }
+
+    public static JsonElement Of(JsonElement view, string replica) => view.GetProperty("replicas").EnumerateArray().FirstOrDefault(r => r.GetProperty("name").GetString() == replica);
+
+    public static bool InStep(JsonElement view, int replicas) =>
+        view.GetProperty("replicas").GetArrayLength() == replicas && view.GetProperty("replicas").EnumerateArray().All(static r => r.GetProperty("inStep").GetBoolean());
+
+    public static bool IsConnected(JsonElement view) => view.GetProperty("connected").GetBoolean();
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (GatewayProcess gateway in _running.Values) await gateway.DisposeAsync();
+        foreach (TempFolder folder in _folders.Values) folder.Dispose();
+    }
+}
