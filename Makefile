@@ -2,7 +2,7 @@ CONFIG ?= configs/quickstart.json
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 export DOTNET_NOLOGO = 1
 
-.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load bench-scaling soak clean
+.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load bench-scaling soak kill clean
 
 run: build            ## build, start demo origins and the gateway, print what to try
 	@bin/gateway demo --config $(CONFIG)
@@ -46,6 +46,10 @@ bench-scaling: build  ## CPU per request with one event loop and with two
 soak: build           ## mixed load with faults and a swap each second, ten minutes or SECONDS: nothing may fail or grow
 	@dotnet build bench/soak -c Release --nologo -v quiet
 	@artifacts/bin/Gateway.Bench.Soak/release/Gateway.Bench.Soak --seconds $(or $(SECONDS),600) --output bench/results/$$(date +%F)-soak-$$(git rev-parse --short HEAD).md $(ARGS)
+
+kill: build           ## kill -9 at the durable steps of the built gateway, RUNS=400, SEED= to repeat
+	@dotnet build tests/functional -c Release --nologo -v quiet
+	@GATEWAY_KILL_RUNS=$(or $(RUNS),400) GATEWAY_KILL_SEED=$(or $(SEED),1) GATEWAY_KILL_REPORT=$(CURDIR)/bench/results/$$(date +%F)-kill-$$(git rev-parse --short HEAD).md artifacts/bin/Gateway.Functional.Tests/release/Gateway.Functional.Tests -noLogo -noColor -class '*.KillTests'
 
 clean:
 	@rm -rf artifacts bin

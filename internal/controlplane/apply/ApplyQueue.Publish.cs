@@ -12,7 +12,9 @@ public sealed partial class ApplyQueue
     {
         (SideListener.Change? change, ConfigError? error) = await _sideListener.PrepareAsync(candidate.Config!.Metrics.Listener);
         if (error is not null) return candidate with { Errors = [error] };
+        FaultPoint.Pass("publish.before");
         IReadOnlyList<ConfigError> errors = await publish();
+        FaultPoint.Pass("publish.after");
         if (errors.Count > 0)
         {
             await SideListener.AbandonAsync(change);

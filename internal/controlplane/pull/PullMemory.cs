@@ -37,7 +37,7 @@ public sealed class PullMemory
     /// <param name="folder">DATA.</param>
     /// <param name="judge">Who judges: what is remembered counts only for the same.</param>
     public PullMemory(string folder, string judge)
-        : this(folder, judge, new DurableFiles())
+        : this(folder, judge, DurableFiles.OfProcess())
     {
     }
 

@@ -21,7 +21,7 @@ public sealed class RolloutStore
     private long _lastId;
 
     /// <exception cref="IOException">The folder cannot be used.</exception>
-    public static RolloutStore Open(ConfigStore store, TimeProvider time) => new(store, time, new DurableFiles());
+    public static RolloutStore Open(ConfigStore store, TimeProvider time) => new(store, time, DurableFiles.OfProcess());
 
     internal RolloutStore(ConfigStore store, TimeProvider time, DurableFiles files)
     {

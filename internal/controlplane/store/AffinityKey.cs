@@ -15,7 +15,7 @@ public static class AffinityKey
         string path = Path.Combine(folder, "affinity.key");
         try
         {
-            if (!File.Exists(path)) new DurableFiles().Replace(path, RandomNumberGenerator.GetBytes(Length));
+            if (!File.Exists(path)) DurableFiles.OfProcess().Replace(path, RandomNumberGenerator.GetBytes(Length));
             byte[] key = File.ReadAllBytes(path);
             return key.Length == Length ? key : throw new IOException($"'{path}' is no key of {Length} bytes; remove it to have one made");
         }

@@ -22,7 +22,7 @@ public sealed class AuditLog
     private bool _uncertainTail = true;
 
     public AuditLog(string folder)
-        : this(folder, new DurableFiles())
+        : this(folder, DurableFiles.OfProcess())
     {
     }
 

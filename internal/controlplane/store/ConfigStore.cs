@@ -25,7 +25,7 @@ public sealed class ConfigStore : IDisposable
     private long _lastSequence;
 
     /// <exception cref="IOException">The folder cannot be used; the message says why, for a person.</exception>
-    public static ConfigStore Open(string folder) => Open(folder, new DurableFiles());
+    public static ConfigStore Open(string folder) => Open(folder, DurableFiles.OfProcess());
 
     internal static ConfigStore Open(string folder, DurableFiles files)
     {

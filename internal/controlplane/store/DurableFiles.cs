@@ -9,6 +9,9 @@ namespace Gateway.ControlPlane.Store;
 /// </summary>
 internal class DurableFiles
 {
+    /// <summary>Those of a process: with steps at which it dies where a test has asked for that.</summary>
+    public static DurableFiles OfProcess() => FaultPoint.IsArmed ? new FaultingFiles() : new DurableFiles();
+
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
 
     /// <summary>Puts <paramref name="content"/> at <paramref name="path"/> whole or not at all: temporary file, sync, rename, sync of the folder.</summary>
