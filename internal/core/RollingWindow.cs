@@ -38,14 +38,18 @@ public sealed class RollingWindow
     }
 
     /// <summary>Counts one event. One that comes so late that its bucket's place is taken by a newer one is not counted.</summary>
-    public void Add(long now, bool marked)
+    public void Add(long now, bool marked) => Count(now, marked ? One + OneMarked : One);
+
+    /// <summary>Marks an event that was counted before without a mark. The mark is of now: for a while it may outlive its event.</summary>
+    public void Mark(long now) => Count(now, OneMarked);
+
+    private void Count(long now, ulong add)
     {
         ulong bucket = (ulong)(now / _bucketTicks), tag = bucket & TagMask;
         ulong[]? striped = Volatile.Read(ref _striped);
         ref ulong cell = ref striped is null
             ? ref (Volatile.Read(ref _first) ?? CreateFirst())[bucket % Buckets]
             : ref striped[((Thread.GetCurrentProcessorId() & Mask) * Stride) + (int)(bucket % Buckets)];
-        ulong add = marked ? One + OneMarked : One;
         ulong seen = Volatile.Read(ref cell);
         while (true)
         {
@@ -86,7 +90,7 @@ public sealed class RollingWindow
     }
 
     // More than a million in one bucket of one processor: both counts are halved, which keeps the share and errs on the low side.
-    private static ulong Room(ulong cell) => (cell & CountMask) != CountMask
+    private static ulong Room(ulong cell) => (cell & CountMask) != CountMask && ((cell >> CountBits) & CountMask) != CountMask
         ? cell
         : (cell & (TagMask << (2 * CountBits))) | (((cell >> (CountBits + 1)) & (CountMask >> 1)) << CountBits) | ((cell & CountMask) >> 1);
 

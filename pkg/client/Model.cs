@@ -112,7 +112,7 @@ public sealed record HealthChange(
 /// <summary>An endpoint of a pool; the counters are since the gateway knows the endpoint, over applies.</summary>
 /// <param name="InFlight">Requests and tunnels that use it now.</param>
 /// <param name="Attempts">Requests sent to it, ever.</param>
-/// <param name="Failures">Those that got no answer.</param>
+/// <param name="Failures">Those that got no answer, or not the whole of one.</param>
 /// <param name="Connections">Open upstream connections, idle and active.</param>
 /// <param name="Used">New requests may go to it.</param>
 /// <param name="Reason">Why they may not, or what is held against it in a pool in panic: <c>no_weight</c>, <c>probe_failed</c>, <c>ejected</c>, <c>unprobed</c>, <c>standby</c> (better ones are enough); null for nothing.</param>

@@ -37,7 +37,7 @@ public sealed record PriorityConfig
 [Doc("When the whole process has more than it can do, it turns requests away with 503 overloaded and Retry-After, the least important ones (overload.priority of their routes) first, and of those as many as it must.")]
 public sealed record ProcessOverloadConfig
 {
-    [Doc("Percent of the memory that the process may use (its container's, or the machine's) above which it turns requests away; half way from there to 100 it turns away all. 0: memory is not looked at.")]
+    [Doc("Percent of the memory that the process may use (its container's, or the machine's) above which it turns requests away; half way from there to 100 it turns away all, and accepts no connections until there is more. 0: memory is not looked at.")]
     [Range("0", "99")]
     public int MemoryPercent { get; init; } = 90;
 

@@ -20,6 +20,18 @@ public sealed class RollingWindowTests
     }
 
     [Fact]
+    public void AMarkThatComesLater_IsNoEventOfItsOwn()
+    {
+        var window = new RollingWindow(Length);
+        for (int i = 0; i < 3; i++) window.Add(10, marked: false);
+        window.Mark(10);
+        window.Mark(10 + Bucket);
+        Assert.Equal((3, 2), window.Read(10 + Bucket));
+        Assert.Equal((0, 1), window.Read(10 + Length));
+        Assert.Equal((0, 0), window.Read(10 + Length + Bucket));
+    }
+
+    [Fact]
     public void ABucketsPlace_IsTakenByTheOneALengthLater()
     {
         var window = new RollingWindow(Length);

@@ -70,6 +70,22 @@ public sealed class CircuitBreaker
         return outcome == BreakerOutcome.Failure && IsTooMuch(window.Read(now)) ? Trip(term, now) : null;
     }
 
+    /// <summary>
+    /// What was given back as a success has turned out to be none: it counts as the failure that it is, unless the breaker has changed
+    /// its state since. Returns as <see cref="Leave"/>.
+    /// </summary>
+    /// <param name="permit">The one that was given back.</param>
+    /// <param name="now">Timestamp of the time provider.</param>
+    public BreakerState? TakeBack(BreakerPermit permit, long now)
+    {
+        ulong term = permit.Term;
+        if (term == 0 || Volatile.Read(ref _word) != term) return null;
+        if (StateOf(term) != BreakerState.Closed) return LeaveProbe(term, BreakerOutcome.Failure, now);
+        RollingWindow window = Volatile.Read(ref _window);
+        window.Mark(now);
+        return IsTooMuch(window.Read(now)) ? Trip(term, now) : null;
+    }
+
     /// <summary>How long until it may let a request through again; zero when it might now.</summary>
     public TimeSpan RetryAfter(long now)
     {

@@ -21,6 +21,7 @@ public sealed class AttemptCounts
         [FieldOffset(80)] public long Unanswered;
         [FieldOffset(88)] public int FailureRun;
         [FieldOffset(92)] public int UnansweredRun;
+        [FieldOffset(96)] public int CutRun;
     }
 
     private Padded _counts;
@@ -32,7 +33,7 @@ public sealed class AttemptCounts
     /// <summary>Those that were answered with a server error.</summary>
     public long Errors => Volatile.Read(ref _counts.Errors);
 
-    /// <summary>Those without an answer: not connected, reset, not HTTP, or out of time.</summary>
+    /// <summary>Those without an answer, or not the whole of one: not connected, reset, not HTTP, or out of time.</summary>
     public long Unanswered => Volatile.Read(ref _counts.Unanswered);
 
     /// <summary><see cref="Errors"/> and <see cref="Unanswered"/> in an unbroken row up to now.</summary>
@@ -40,6 +41,12 @@ public sealed class AttemptCounts
 
     /// <summary><see cref="Unanswered"/> in an unbroken row up to now; a server error breaks it, for that is an answer.</summary>
     public int UnansweredRun => Volatile.Read(ref _counts.UnansweredRun);
+
+    /// <summary>
+    /// Answers that were cut off since the last one that came whole. A run of its own, for each of them has counted as an answer at its
+    /// head, and so broken the other runs.
+    /// </summary>
+    public int CutRun => Volatile.Read(ref _counts.CutRun);
 
     /// <summary>The latencies of answers without an error; null while nobody asks for them.</summary>
     public LatencyHistogram? Latencies
@@ -77,10 +84,25 @@ public sealed class AttemptCounts
         return Interlocked.Increment(ref _counts.FailureRun);
     }
 
-    /// <summary>Begins both runs anew, as if so many attempts in a row had just gone unanswered.</summary>
+    /// <summary>An answer that was counted at its head has come to its end.</summary>
+    public void RecordWhole()
+    {
+        if (_counts.CutRun != 0) Volatile.Write(ref _counts.CutRun, 0);
+    }
+
+    /// <summary>An answer that was counted as a success at its head was cut off after that.</summary>
+    /// <returns>The run of those that it is the last of, so that each length is returned once.</returns>
+    public int RecordCut()
+    {
+        Interlocked.Increment(ref _counts.Unanswered);
+        return Interlocked.Increment(ref _counts.CutRun);
+    }
+
+    /// <summary>Begins all runs anew, as if so many attempts in a row had just gone unanswered.</summary>
     internal void RestartRuns(int unanswered)
     {
         Volatile.Write(ref _counts.FailureRun, 0);
+        Volatile.Write(ref _counts.CutRun, 0);
         Volatile.Write(ref _counts.UnansweredRun, unanswered);
     }
 }

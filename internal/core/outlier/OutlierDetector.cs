@@ -62,8 +62,9 @@ public sealed class OutlierDetector
         Return(now, decisions);
         foreach (OutlierMember member in _members)
         {
-            if (_passive is { } passive && !member.IsOut && member.Counts.UnansweredRun >= passive.Failures)
-                Eject(member, now, EjectionReason.Unanswered, passive.Eject, decisions, member.Counts.UnansweredRun, member.Counts.UnansweredRun);
+            if (_passive is not { } passive || member.IsOut) continue;
+            int unanswered = Math.Max(member.Counts.UnansweredRun, member.Counts.CutRun);
+            if (unanswered >= passive.Failures) Eject(member, now, EjectionReason.Unanswered, passive.Eject, decisions, unanswered, unanswered);
         }
         if (_outlier is null) return;
         bool shares = now >= _nextShares, interval = now >= _nextInterval;
@@ -105,7 +106,7 @@ public sealed class OutlierDetector
     private void JudgeFailures(OutlierMember member, TimeSpan now, bool shares, OutlierSettings settings, ICollection<EjectionDecision> decisions)
     {
         if (member.IsOut) return;
-        int run = member.Counts.FailureRun;
+        int run = Math.Max(member.Counts.FailureRun, member.Counts.CutRun);
         if (settings.ConsecutiveFailures > 0 && run >= settings.ConsecutiveFailures)
         {
             EjectOutlier(member, now, EjectionReason.ConsecutiveFailures, settings, decisions, run, run);

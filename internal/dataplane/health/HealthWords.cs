@@ -65,6 +65,7 @@ internal static class HealthWords
     {
         AttemptKind.ServerError => failure.Status.ToString(CultureInfo.InvariantCulture),
         AttemptKind.ConnectFailed => "not connected",
+        AttemptKind.Reset or AttemptKind.ProtocolError or AttemptKind.Timeout when failure.Status != 0 => "cut off in the body",
         AttemptKind.Reset => "reset",
         AttemptKind.ProtocolError => "not HTTP",
         AttemptKind.Timeout => "timeout",

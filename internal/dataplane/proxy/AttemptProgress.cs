@@ -9,13 +9,16 @@ namespace Gateway.DataPlane.Proxy;
 internal sealed class AttemptProgress(Exchange exchange, TimeProvider time) : IResendGuard
 {
     private readonly List<EndpointState> _tried = [];
-    private BreakerPermit _permit;
+    private BreakerPermit _permit, _left;
 
     /// <summary>What the route's attempts share; valid from <see cref="Begin"/> on.</summary>
     public RouteAttempts Shared { get; private set; } = null!;
 
-    /// <summary>How the last attempt ended.</summary>
+    /// <summary>How the last attempt ended, as far as its response's head; of one that has not come so far it says nothing.</summary>
     public AttemptResult Result { get; set; }
+
+    /// <summary>The permit that was given back last.</summary>
+    public BreakerPermit LeftPermit => _left;
 
     /// <summary>The upstream certainly has not begun with the last attempt.</summary>
     public bool NotProcessed { get; set; }
@@ -36,6 +39,8 @@ internal sealed class AttemptProgress(Exchange exchange, TimeProvider time) : IR
     public void BeginAttempt(BreakerPermit permit)
     {
         _permit = permit;
+        _left = default;
+        Result = new AttemptResult(AttemptKind.NotOfTheUpstream, 0, 0);
         NotProcessed = false;
         IsAgain = false;
     }
@@ -44,6 +49,7 @@ internal sealed class AttemptProgress(Exchange exchange, TimeProvider time) : IR
     public BreakerPermit TakePermit()
     {
         BreakerPermit permit = _permit;
+        if (permit.IsHeld) _left = permit;
         _permit = default;
         return permit;
     }

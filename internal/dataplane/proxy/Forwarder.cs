@@ -86,7 +86,7 @@ internal sealed partial class Forwarder
         }
         finally
         {
-            _judge.Abandon(exchange.Attempts);
+            _judge.End(exchange, route, endpoint.State);
             endpoint.Upstream.Load.End();
             route.Pool!.Leave(endpoint);
         }

@@ -48,7 +48,7 @@ internal sealed class EndpointHealth
     /// <summary>What attempts at it came to.</summary>
     public AttemptCounts Counts { get; } = new();
 
-    /// <summary>How the last attempt that failed ended; <see cref="AttemptKind.Success"/> before the first.</summary>
+    /// <summary>How the last attempt that failed ended, with the status of its response where there was one; <see cref="AttemptKind.Success"/> before the first.</summary>
     public (AttemptKind Kind, int Status) LastFailure
     {
         get
@@ -104,6 +104,15 @@ internal sealed class EndpointHealth
                 Fail(result, Counts.RecordUnanswered(out int unanswered), unanswered);
                 break;
         }
+    }
+
+    /// <summary>A response that was recorded as a success at its head was cut off in its body.</summary>
+    /// <param name="kind">How.</param>
+    /// <param name="status">The response's.</param>
+    public void RecordCut(AttemptKind kind, int status)
+    {
+        int run = Counts.RecordCut();
+        Fail(new AttemptResult(kind, status, 0), run, run);
     }
 
     private void Fail(in AttemptResult result, int run, int unanswered)

@@ -21,7 +21,7 @@ internal sealed class EndpointState(string pool, string address) : SharedState
     public EndpointLoad Load { get; } = new();
     public EndpointHealth Health { get; } = new();
 
-    /// <summary>Requests sent to the endpoint, retries included, and those of them that got no response. Since it became known.</summary>
+    /// <summary>Requests sent to the endpoint, retries included, and those of them that got no response, or not the whole of one. Since it became known.</summary>
     public long Attempts => Health.Counts.Total + Volatile.Read(ref _abandoned);
     public long Failures => Health.Counts.Unanswered;
 

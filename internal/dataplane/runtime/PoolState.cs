@@ -11,7 +11,7 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
 {
     private readonly Lock _rebuilding = new();
     private readonly List<PoolModel> _models = [];
-    private long _changes;
+    private long _changes, _cuts;
     private int _asked;
     private string? _lastChange;
     private Action? _rebuilt;
@@ -19,6 +19,11 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
     public string Name { get; } = name;
     public PoolMetrics Metrics { get; } = metrics;
     public HealthLedger Ledger { get; } = new();
+
+    /// <summary>Responses that endpoints cut off soon after their heads, since the start.</summary>
+    public long Cuts => Volatile.Read(ref _cuts);
+
+    public void CountCut() => Interlocked.Increment(ref _cuts);
 
     /// <summary>Requests that wait until an endpoint has room for them.</summary>
     public RoomQueue Queue { get; } = new(time);

@@ -74,20 +74,22 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
         _store.Released += snapshot => ThreadPool.UnsafeQueueUserWorkItem(_registry.Release, snapshot, preferLocal: false);
 
         LoadShedder shedder = new();
-        _pressure = new ProcessPressure(shedder, _loops?.Loops ?? [], options.Time, _logger);
+        Gate = _loops?.Gate ?? new AcceptGate();
+        _pressure = new ProcessPressure(shedder, Gate, _loops?.Loops ?? [], options.Time, _logger);
         if (application is null)
         {
             ProxyServices services = new(_store, Metrics, options.Time, options.Loggers, _accessLog) { Shedder = shedder, Recorded = _recorded };
             application = (listener, _, inFlight) => new ListenerApplication<Exchange>(new GatewayApplication(services, listener), inFlight);
         }
         KestrelServices kestrel = new(new RefusalTap(options.Loggers, Metrics.NoRoute, _logger));
-        ServerParts parts = new(listener => application(listener, _store, _inFlight), kestrel, ConnectionBudget.OfProcess(), options.Time, _logger);
+        ServerParts parts = new(listener => application(listener, _store, _inFlight), kestrel, ConnectionBudget.OfProcess(), Gate, options.Time, _logger);
         _draining = new DrainingServers(options.Time, _logger);
         transport ??= _loops ?? (IConnectionListenerFactory)new SocketTransportFactory(Options.Create(SocketOptions()), options.Loggers);
         _listeners = new ListenerSet(parts, transport, _draining);
         _upkeep = new Upkeep(_store, _registry, Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Tls"));
         _health = new HealthMonitor(new HealthServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Health")));
         ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
+        ServerMetrics.RegisterGate(Metrics, Gate);
         Metrics.ObserveGauge("overload_pressure", "How hard pressed the whole process is: 0 not at all, 1 beyond what it can bear.", () => shedder.Pressure);
         if (_loops is not null) ServerMetrics.RegisterLoops(Metrics, _loops.Watchdog);
         AttemptMetrics.Register(Metrics, _store, options.Time);
@@ -110,6 +112,8 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
     internal ListenerSet Servers => _listeners;
 
     internal SnapshotStore Store => _store;
+
+    internal AcceptGate Gate { get; }
 
     /// <summary>
     /// Turns a valid document into a snapshot. Pure: reads the certificate files that the document names, touches nothing live, and the

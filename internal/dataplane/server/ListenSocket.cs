@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
@@ -9,7 +10,7 @@ namespace Gateway.DataPlane.Server;
 /// A bound socket that outlives the servers behind it. Connections go to whichever <see cref="AttachedListener"/> is attached when they
 /// are accepted, so a listener whose settings changed gets another server without a moment in which nobody accepts.
 /// </summary>
-internal sealed class ListenSocket(string key, EndPoint requested, IConnectionListener inner, ILogger logger)
+internal sealed class ListenSocket(string key, EndPoint requested, IConnectionListener inner, AcceptGate gate, ILogger logger)
 {
     private readonly CancellationTokenSource _closing = new();
     private AttachedListener? _attached;
@@ -56,6 +57,20 @@ internal sealed class ListenSocket(string key, EndPoint requested, IConnectionLi
         }
     }
 
+    // No more than the one connection in hand is accepted meanwhile, by a transport that does not look at the gate itself. A socket that is
+    // closed waits no more: that client was told that it is connected.
+    private async Task WaitForGateAsync()
+    {
+        try
+        {
+            await gate.WhenOpen.WaitAsync(_closing.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // Closed.
+        }
+    }
+
     private async Task AcceptAsync()
     {
         // Off the caller's stack: an accept that completes at once must not run servers inside a publish.
@@ -79,7 +94,7 @@ internal sealed class ListenSocket(string key, EndPoint requested, IConnectionLi
                 return;
             }
             if (connection is null) return;
-
+            if (gate.IsClosed) await WaitForGateAsync();
             if (!Hand(connection)) await connection.DisposeAsync();
         }
     }

@@ -117,7 +117,7 @@ internal sealed class ListenerSet(ServerParts parts, IConnectionListenerFactory 
         {
             if (model.EndPoint is System.Net.Sockets.UnixDomainSocketEndPoint unix) UnixSocketFile.RemoveStale(unix.ToString());
             IConnectionListener inner = await transport.BindAsync(model.EndPoint, cancellationToken);
-            return new ListenSocket(key, model.EndPoint, inner, parts.Logger);
+            return new ListenSocket(key, model.EndPoint, inner, parts.Gate, parts.Logger);
         }
         catch (Exception failure) when (BindFailure.TryExplain(failure, model, earlier, _running, out string? why))
         {

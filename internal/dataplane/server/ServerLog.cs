@@ -53,6 +53,12 @@ internal static partial class ServerLog
     [LoggerMessage(115, LogLevel.Information, "No more overloaded; all requests are served")]
     public static partial void NotOverloaded(ILogger logger);
 
+    [LoggerMessage(116, LogLevel.Error, "Memory at {MemoryPercent:0.#} % of what there is: no connections are accepted until it is less")]
+    public static partial void AcceptStopped(ILogger logger, double memoryPercent);
+
+    [LoggerMessage(117, LogLevel.Information, "Connections are accepted again")]
+    public static partial void AcceptResumed(ILogger logger);
+
     [LoggerMessage(111, LogLevel.Error, "Looking after certificates and unused states failed; trying again in a second")]
     public static partial void UpkeepFailed(ILogger logger, Exception failure);
 

@@ -42,6 +42,10 @@ internal static class ServerMetrics
         {
             foreach (PoolModel pool in store.Current?.Pools ?? []) Add(readings, pool);
         });
+        metrics.ObserveCounter("upstream_responses_cut_total", "Responses that an endpoint cut off in their body, soon after their head: they count against it as attempts without an answer do.", ["pool"], readings =>
+        {
+            foreach (PoolModel pool in store.Current?.Pools ?? []) readings.Add(pool.State.Cuts, pool.Name);
+        });
         metrics.ObserveGauge("upstream_queue_requests", "Requests that wait because every endpoint of the pool has as many as it may.", ["pool"], readings =>
         {
             foreach (PoolModel pool in Bounded(store)) readings.Add(pool.State.Queue.Waiting, pool.Name);
@@ -86,6 +90,12 @@ internal static class ServerMetrics
         }
         readings.Add(active, pool.Name, "active");
         readings.Add(open - active, pool.Name, "idle");
+    }
+
+    public static void RegisterGate(GatewayMetrics metrics, AcceptGate gate)
+    {
+        metrics.ObserveGauge("accept_paused", "Whether no connections are accepted because the memory is nearly used up: 1 or 0.", () => gate.IsClosed ? 1 : 0);
+        metrics.ObserveCounter("accept_pauses_total", "How often accepting was stopped because the memory was nearly used up.", [], readings => readings.Add(gate.Closings));
     }
 
     public static void RegisterLoops(GatewayMetrics metrics, LoopWatchdog watchdog) => metrics.ObserveCounter(

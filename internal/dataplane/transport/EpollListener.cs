@@ -21,6 +21,8 @@ internal sealed partial class EpollListener(EpollTransport transport, EndPoint e
 
     public EndPoint EndPoint { get; private set; } = endPoint;
 
+    private AcceptGate Gate => transport.Gate;
+
     /// <summary>The local address of every connection accepted here; null when each has its own, which costs a call to know.</summary>
     private EndPoint? LocalOfAll => EndPoint is IPEndPoint { Address: var address } && (address.Equals(IPAddress.Any) || address.Equals(IPAddress.IPv6Any)) ? null : EndPoint;
 
@@ -148,11 +150,15 @@ internal sealed partial class EpollListener(EpollTransport transport, EndPoint e
             _socket = loop.Add(fd, this, Libc.EpollIn);
         }
 
-        public override void OnEvents(uint events) => Accept(PerTurn);
+        public override void OnEvents(uint events)
+        {
+            if (_listener.Gate.IsClosed) LookAway();
+            else Accept(PerTurn);
+        }
 
         public override void OnSweep(long nowMilliseconds)
         {
-            if (!_lookingAway) return;
+            if (!_lookingAway || _listener.Gate.IsClosed) return;
             try
             {
                 _loop.Register(_socket, Libc.EpollIn);
@@ -201,13 +207,18 @@ internal sealed partial class EpollListener(EpollTransport transport, EndPoint e
             }
         }
 
-        // Level-triggered and unable to accept would spin: look away until the next sweep, while the backlog holds the clients.
         private void LookAway(int error)
         {
-            if (_lookingAway) return;
+            if (LookAway()) CannotAccept(_listener._logger, _listener.EndPoint, Errno.ToException(error).Message);
+        }
+
+        // Level-triggered and not accepting would spin: look away until a sweep, while the backlog holds the clients. False: it does already.
+        private bool LookAway()
+        {
+            if (_lookingAway) return false;
             _lookingAway = true;
             _loop.Silence(_socket);
-            CannotAccept(_listener._logger, _listener.EndPoint, Errno.ToException(error).Message);
+            return true;
         }
     }
 

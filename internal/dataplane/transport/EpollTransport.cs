@@ -29,6 +29,9 @@ internal sealed class EpollTransport : IConnectionListenerFactory, IConnectionLi
 
     public LoopWatchdog Watchdog { get; }
 
+    /// <summary>Of all its listeners.</summary>
+    public AcceptGate Gate { get; } = new();
+
     public bool CanBind(EndPoint endpoint) => endpoint is IPEndPoint or UnixDomainSocketEndPoint;
 
     /// <exception cref="AddressInUseException">Another socket listens there, also one of another process that shares its port.</exception>

@@ -43,6 +43,8 @@ public sealed class CircuitBreakerPropertyTests
                         BreakerOutcome outcome = (BreakerOutcome)(kind - 5);
                         bool counted = held[which].IsProbe && outcome == BreakerOutcome.Abandoned && breaker.State == BreakerState.HalfOpen;
                         if (breaker.Leave(held[which], outcome, now) == BreakerState.Open) opened++;
+                        // Now and then a success is taken back.
+                        if (outcome == BreakerOutcome.Success && amount % 5 == 0 && breaker.TakeBack(held[which], now) == BreakerState.Open) opened++;
                         // A place freed by an earlier term's probe frees nothing; assuming that it did only makes the check weaker.
                         if (counted) out_--;
                         held.RemoveAt(which);
@@ -80,8 +82,9 @@ public sealed class CircuitBreakerPropertyTests
         await Task.WhenAll(Enumerable.Range(0, 4).Select(thread => Task.Run(() =>
         {
             var random = new Random(thread);
-            long until = Clock.GetTimestamp() + Ticks(TimeSpan.FromMilliseconds(400));
-            while (Clock.GetTimestamp() < until)
+            long begun = Clock.GetTimestamp();
+            // Long enough to say something, also on a machine that is busy with other things.
+            while (Clock.GetElapsedTime(begun) is var passed && (passed < TimeSpan.FromMilliseconds(400) || (breaker.Opened <= 5 && passed < TimeSpan.FromSeconds(30))))
             {
                 if (!breaker.TryEnter(Clock.GetTimestamp(), out BreakerPermit permit)) continue;
                 Interlocked.Increment(ref entered);
@@ -92,7 +95,7 @@ public sealed class CircuitBreakerPropertyTests
                     Interlocked.Decrement(ref inProbe);
                 }
                 int drawn = random.Next(10);
-                breaker.Leave(permit, drawn < 5 ? BreakerOutcome.Abandoned : drawn < 8 ? BreakerOutcome.Success : BreakerOutcome.Failure, Clock.GetTimestamp());
+                breaker.Leave(permit, drawn < 5 ? BreakerOutcome.Abandoned : drawn < 7 ? BreakerOutcome.Success : BreakerOutcome.Failure, Clock.GetTimestamp());
             }
         })));
         Assert.InRange(mostProbes, 1, 5);

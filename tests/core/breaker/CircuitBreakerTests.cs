@@ -44,6 +44,38 @@ public sealed class CircuitBreakerTests
         Assert.Equal(1, _breaker.Opened);
     }
 
+    private BreakerPermit Succeed()
+    {
+        Assert.True(_breaker.TryEnter(_now, out BreakerPermit permit));
+        _breaker.Leave(permit, BreakerOutcome.Success, _now);
+        return permit;
+    }
+
+    [Fact]
+    public void SuccessesThatAreTakenBack_AreFailures_NineNotEnoughOfTwenty_TheTenthOpensIt()
+    {
+        BreakerPermit[] permits = [.. Enumerable.Range(0, 20).Select(_ => Succeed())];
+        for (int i = 0; i < 9; i++) Assert.Null(_breaker.TakeBack(permits[i], _now));
+        Assert.Equal(BreakerState.Open, _breaker.TakeBack(permits[9], _now));
+        // What comes from an earlier term counts for nothing.
+        Assert.Null(_breaker.TakeBack(permits[10], _now));
+        Assert.Null(_breaker.TakeBack(default, _now));
+    }
+
+    [Fact]
+    public void AProbesSuccessThatIsTakenBack_OpensItAgain()
+    {
+        Open();
+        _now += Seconds(2);
+        BreakerPermit probe = Succeed();
+        Assert.Equal(BreakerState.HalfOpen, _breaker.State);
+        Assert.Equal(BreakerState.Open, _breaker.TakeBack(probe, _now));
+        Assert.True(IsRefused());
+        _now += Seconds(4);
+        for (int i = 0; i < 5; i++) Succeed();
+        Assert.Equal(BreakerState.Closed, _breaker.State);
+    }
+
     [Fact]
     public void LessThanHalfFailures_LeaveItClosed_HalfOpensIt()
     {

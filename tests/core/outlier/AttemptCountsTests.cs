@@ -21,6 +21,22 @@ public sealed class AttemptCountsTests
     }
 
     [Fact]
+    public void AnAnswerThatIsCutOff_IsAFailure_AndTheNextHeadDoesNotBreakItsRun()
+    {
+        var counts = new AttemptCounts();
+        for (int i = 1; i <= 3; i++)
+        {
+            counts.RecordSuccess(1);
+            Assert.Equal(i, counts.RecordCut());
+        }
+        Assert.Equal((3L, 0L, 3L, 0, 3), (counts.Total, counts.Errors, counts.Unanswered, counts.FailureRun, counts.CutRun));
+        counts.RecordSuccess(1);
+        Assert.Equal(3, counts.CutRun);
+        counts.RecordWhole();
+        Assert.Equal((0, 3L), (counts.CutRun, counts.Unanswered));
+    }
+
+    [Fact]
     public async Task NothingIsLost_WhenAllRecordAtOnce()
     {
         const int threads = 4, each = 50_000;

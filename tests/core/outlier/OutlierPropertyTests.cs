@@ -8,7 +8,7 @@ public sealed class OutlierPropertyTests
 {
     private enum Act
     {
-        Succeed, SucceedSlowly, Error, Unanswered, Pass, Shrink, Retune,
+        Succeed, SucceedSlowly, Error, Unanswered, Cut, Pass, Shrink, Retune,
     }
 
     private static readonly Gen<(Act Act, int Member, int Times)[]> Stories =
@@ -31,6 +31,7 @@ public sealed class OutlierPropertyTests
                 case Act.SucceedSlowly: rig.Succeed(member, times, 200); break;
                 case Act.Error: rig.Error(member, times); break;
                 case Act.Unanswered: rig.Unanswered(member, times); break;
+                case Act.Cut: rig.Cut(member, times); break;
                 case Act.Pass: rig.Pass(times); break;
                 case Act.Shrink:
                     rig.Keep(Math.Max(1, rig.Members.Length - (times % 3)));

@@ -49,7 +49,20 @@ internal sealed class OutlierRig
 
     public void Succeed(int member, int times = 1, int milliseconds = 10)
     {
-        for (int i = 0; i < times; i++) Members[member].Counts.RecordSuccess(milliseconds * 1_000_000L);
+        for (int i = 0; i < times; i++)
+        {
+            Members[member].Counts.RecordSuccess(milliseconds * 1_000_000L);
+            Members[member].Counts.RecordWhole();
+        }
+    }
+
+    public void Cut(int member, int times = 1)
+    {
+        for (int i = 0; i < times; i++)
+        {
+            Members[member].Counts.RecordSuccess(1);
+            Members[member].Counts.RecordCut();
+        }
     }
 
     public void Error(int member, int times = 1)

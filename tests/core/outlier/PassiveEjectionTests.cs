@@ -20,6 +20,26 @@ public sealed class PassiveEjectionTests
         Assert.Equal(["e1"], rig.Out);
     }
 
+    [Fact]
+    public void TwoAnswersThatAreCutOff_AreNotEnough_ThreeAre_AndAWholeOneBreaksTheRun()
+    {
+        var rig = new OutlierRig(5, Defaults);
+        rig.Cut(1, 2);
+        rig.Members[1].Counts.RecordWhole();
+        rig.Cut(1, 2);
+        rig.Evaluate();
+        Assert.Empty(rig.Decisions);
+        rig.Cut(1);
+        rig.Evaluate();
+        EjectionDecision decision = Assert.Single(rig.Decisions);
+        Assert.Equal((EjectionStep.Ejected, EjectionReason.Unanswered, 3L), (decision.Step, decision.Reason, decision.Failures));
+        // Once it is back, the run begins anew.
+        rig.Pass(10);
+        rig.Cut(1, 2);
+        rig.Evaluate();
+        Assert.Empty(rig.Out);
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]

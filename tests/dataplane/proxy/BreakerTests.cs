@@ -1,3 +1,4 @@
+using Gateway.Config;
 using Gateway.Core.Breaker;
 using Gateway.Core.Retry;
 using Gateway.DataPlane.Runtime;
@@ -47,6 +48,56 @@ public sealed class BreakerTests
         await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
         for (int i = 0; i < 5; i++) Assert.Equal(status, (await AskAsync(client)).Status);
         Assert.Equal(1, BreakerOf(proxy).Opened);
+    }
+
+    [Theory]
+    [InlineData(UpstreamProtocol.Http1, "/abort?after=1000&gate=cut")]
+    [InlineData(UpstreamProtocol.H2c, "/abort?after=1000&gate=cut")]
+    [InlineData(UpstreamProtocol.Http1, "/half?gate=never")]
+    [InlineData(UpstreamProtocol.H2c, "/half?gate=never")]
+    public async Task AResponseThatIsCutOffInItsBody_Counts(UpstreamProtocol protocol, string target)
+    {
+        await using HttpOrigin origin = protocol == UpstreamProtocol.Http1 ? await HttpOrigin.StartAsync() : await HttpOrigin.StartH2cAsync();
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Protocol = protocol, Breaker = Settings, Idle = TimeSpan.FromMilliseconds(100) });
+        // As many as are too few to say anything, and half of them.
+        for (int i = 0; i < 4; i++) Assert.Equal(200, (await RawHttpClient.OnceAsync(proxy.Address, Get)).Status);
+        for (int i = 1; i <= 4; i++)
+        {
+            await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+            await client.SendAsync($"GET {target} HTTP/1.1\r\nHost: a\r\n\r\n");
+            Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
+            origin.Gate("cut").LetPass();
+            _ = await client.ReadEndAsync();
+            await Eventually.Until("it is counted", () => proxy.InFlight == 0 && proxy.Endpoints[0].State.Health.Counts.CutRun == i);
+            Assert.Equal(i == 4 ? 1 : 0, BreakerOf(proxy).Opened);
+        }
+        Assert.Equal((8L, 4L, 4L), (proxy.Endpoints[0].State.Attempts, proxy.Endpoints[0].State.Failures, proxy.Snapshots.Current!.Pools[0].State.Cuts));
+        Assert.NotEqual(0, proxy.Endpoints[0].State.Health.LastFailure.Status);
+    }
+
+    [Fact]
+    public async Task AClientThatLeavesInTheBody_OrARequestsTimeThatEndsThere_CountsForNothing_AndAWholeResponseBreaksTheRun()
+    {
+        await using HttpOrigin origin = await HttpOrigin.StartAsync();
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Breaker = Settings with { MinRequests = 1 }, Attempts = ProxyOptions.Plan(1, deadlineHeader: "X-Timeout") });
+        for (int i = 1; i <= 3; i++)
+        {
+            await using RawHttpClient leaving = await RawHttpClient.ConnectAsync(proxy.Address);
+            await leaving.SendAsync("GET /half?gate=never HTTP/1.1\r\nHost: a\r\n\r\n");
+            Assert.Equal(200, (await leaving.ReadHeadAsync())!.Status);
+        }
+        await using (RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address))
+        {
+            await client.SendAsync("GET /half?gate=never HTTP/1.1\r\nHost: a\r\nX-Timeout: 200\r\n\r\n");
+            Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
+            _ = await client.ReadEndAsync();
+        }
+        await Eventually.Until("all are over", () => proxy.RouteTotal() == 4 && proxy.InFlight == 0);
+        Assert.Equal((0, 0L, BreakerState.Closed), (proxy.Endpoints[0].State.Health.Counts.CutRun, proxy.Endpoints[0].State.Failures, BreakerOf(proxy).State));
+
+        proxy.Endpoints[0].State.Health.RecordCut(AttemptKind.Reset, 200);
+        Assert.Equal(200, (await RawHttpClient.OnceAsync(proxy.Address, "GET /bytes/100000 HTTP/1.1\r\nHost: a\r\n\r\n")).Status);
+        await Eventually.Until("the run is over", () => proxy.Endpoints[0].State.Health.Counts.CutRun == 0);
     }
 
     [Fact]

@@ -28,6 +28,30 @@ public sealed class ConnectionLimitTests
         Assert.Equal(200, (await fourth.RequestAsync(Requests.Get)).Status);
     }
 
+    [Theory]
+    [InlineData(TransportKind.Auto)]
+    [InlineData(TransportKind.Sockets)]
+    public async Task WhileTheGateIsClosed_NobodyIsAccepted_AndAListenerCanBeRemoved(TransportKind transport)
+    {
+        await using RunningHost running = new(transport);
+        await running.ApplyAsync(RunningHost.Listener(), RunningHost.Listener("other"));
+        await using RawHttpClient before = await running.ConnectAsync();
+        Assert.Equal(200, (await before.RequestAsync(Requests.Get)).Status);
+        Assert.True(running.Host.Gate.Set(closed: true));
+        await using RawHttpClient waiting = await running.ConnectAsync(), left = await running.ConnectAsync("other");
+        await waiting.SendAsync(Requests.Get);
+        await left.SendAsync(Requests.Get);
+        Task<RawResponse> answer = waiting.ReadResponseAsync();
+        for (int i = 0; i < 20; i++) Assert.Equal(200, (await before.RequestAsync(Requests.Get)).Status);
+        Assert.Equal((1, 0), (running.Status().Connections, running.Status("other").Connections));
+        Assert.False(answer.IsCompleted);
+        // Whoever the system has connected is served, as at every removal.
+        await Eventually.Within("the listener's removal", running.ApplyAsync(RunningHost.Listener()));
+        Assert.Equal(200, (await left.ReadResponseAsync()).Status);
+        Assert.True(running.Host.Gate.Set(closed: false));
+        Assert.Equal(200, (await Eventually.Within("who waited is served", answer)).Status);
+    }
+
     [Fact]
     public async Task LimitThatChanges_AppliesToTheNextConnection_OnTheSameServer()
     {

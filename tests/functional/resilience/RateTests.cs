@@ -84,4 +84,37 @@ public sealed class RateTests
         await gateway.ApplyAsync(Doc.Of(routes, Doc.Pool("main", origin.Address), more: "\"overload\": { \"memoryPercent\": 0 }"));
         await Eventually.Until("it is not looked at any more", async () => (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get("/p7"))).Status == 200);
     }
+
+    [Theory]
+    [InlineData("auto")]
+    [InlineData("sockets")]
+    public async Task AProcessAtTheEndOfItsMemory_AcceptsNothing_UntilThereIsMore(string transport)
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        string Document(int percent) => Doc.Of(Doc.Route("all"), Doc.Pool("main", origin.Address), more: $"\"overload\": {{ \"memoryPercent\": {percent}, \"queueDelay\": \"0s\" }}");
+        // Of 80 MB a process has more than the half at which all is turned away.
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document(0), new GatewayProcessOptions
+        {
+            Arguments = ["--transport", transport],
+            Environment = new Dictionary<string, string> { ["DOTNET_GCHeapHardLimit"] = "0x5000000" },
+        });
+        await using RawHttpClient connected = await RawHttpClient.ConnectAsync(gateway.Listener());
+        Assert.Equal(200, (await connected.RequestAsync(Doc.Get())).Status);
+        await gateway.ApplyAsync(Document(1));
+        await Eventually.Until("nothing is accepted", async () => (await gateway.MetricsAsync()).Sum("gateway_accept_paused") == 1);
+        // The system connects them; nobody talks to them.
+        RawHttpClient[] clients = [await RawHttpClient.ConnectAsync(gateway.Listener()), await RawHttpClient.ConnectAsync(gateway.Listener())];
+        foreach (RawHttpClient client in clients) await client.SendAsync(Doc.Get());
+        Task<RawResponse>[] answers = [.. clients.Select(static c => c.ReadResponseAsync())];
+        for (int i = 0; i < 50; i++) Assert.Equal(503, (await connected.RequestAsync(Doc.Get())).Status);
+        Assert.All(answers, static a => Assert.False(a.IsCompleted));
+        MetricSamples metrics = await gateway.MetricsAsync();
+        Assert.Equal((1, 1), (metrics.Sum("gateway_accept_pauses_total"), metrics.Sum("gateway_connections", "listener=\"web\"")));
+        Assert.Contains(gateway.Error, static l => l.Contains("no connections are accepted until it is less", StringComparison.Ordinal));
+
+        await gateway.ApplyAsync(Document(0));
+        foreach (Task<RawResponse> answer in answers) Assert.Equal(200, (await Eventually.Within("those who waited are served", answer)).Status);
+        Assert.Equal(0, (await gateway.MetricsAsync()).Sum("gateway_accept_paused"));
+        foreach (RawHttpClient client in clients) await client.DisposeAsync();
+    }
 }
