@@ -81,7 +81,7 @@ public sealed record ClientRetryConfig
     public int MinPerSecond { get; init; } = 1;
 }
 
-[Doc("A second attempt beside the first (Dean and Barroso, The Tail at Scale), for safe methods without a body. The loser is cancelled. It counts against the retry budget.")]
+[Doc("A second attempt beside the first (Dean and Barroso, The Tail at Scale), for safe methods without a body. The loser is cancelled. The second attempt is one of retry.attempts, as in Envoy, and counts against the retry budget; where both fail, what is left of retry.attempts is tried.")]
 public sealed record HedgeConfig
 {
     [Doc("How long the first endpoint has to answer by itself: \"p95\" for the 95th percentile of the route's latest responses, or a duration.")]

@@ -244,11 +244,17 @@ public sealed class BoundedSeriesTests
     {
         GatewayMetrics metrics = new(MetricsTests.Categories);
         Churn(10_000);
-        long before = GC.GetTotalMemory(forceFullCollection: true);
-        Churn(100_000);
-        long grown = GC.GetTotalMemory(forceFullCollection: true) - before;
-        Assert.True(grown < 1_000_000, $"{grown} bytes");
-        Assert.Equal(110_000, Scrape.Of(metrics)[Requests("other")]);
+        // What is left behind is left behind each time, and is tens of megabytes. Other tests run beside this one in the same memory: the least of a few looks.
+        long least = long.MaxValue;
+        int rounds = 0;
+        while (rounds++ < 5 && least >= 1_000_000)
+        {
+            long before = GC.GetTotalMemory(forceFullCollection: true);
+            Churn(100_000);
+            least = Math.Min(least, GC.GetTotalMemory(forceFullCollection: true) - before);
+        }
+        Assert.True(least < 1_000_000, $"{least} bytes");
+        Assert.Equal(10_000 + ((rounds - 1) * 100_000), Scrape.Of(metrics)[Requests("other")]);
 
         void Churn(int times)
         {

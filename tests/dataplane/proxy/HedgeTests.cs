@@ -116,6 +116,13 @@ public sealed class HedgeTests
             Assert.Contains("\"upstream_timeout\"", response.Text, StringComparison.Ordinal);
         }
         await using FaultOrigin third = FaultOrigin.Start("third");
+        options = After(50, attempts: 2, on: RetryConditions.Timeout) with { Attempt = TimeSpan.FromMilliseconds(200), Weights = [1_000_000, 1000, 1] };
+        await using (ProxyHost proxy = await ProxyHost.StartAsync([first.Address, second.Address, third.Address], options))
+        {
+            // The hedge was the second of the two that there may be, as in Envoy.
+            Assert.Equal(504, (await RawHttpClient.OnceAsync(proxy.Address, Get)).Status);
+            Assert.Equal(0, third.Hits);
+        }
         options = After(50, attempts: 3, on: RetryConditions.Timeout) with { Attempt = TimeSpan.FromMilliseconds(200), Weights = [1_000_000, 1000, 1] };
         await using (ProxyHost proxy = await ProxyHost.StartAsync([first.Address, second.Address, third.Address], options))
         {
