@@ -121,13 +121,12 @@ internal static class BundleCommand
     private static Command Push()
     {
         Argument<string> file = new("BUNDLE");
-        var command = new Command("push", "Bring a bundle to the gateway, which verifies and applies it") { file };
+        var watch = new Option<bool>("--watch") { Description = "Show how its rollout goes until it ends. Exit code 0 when it was promoted" };
+        var command = new Command("push", "Bring a bundle to the gateway, which verifies it and takes it through the rollout 'default'") { file, watch };
         command.SetBody(async (parsed, session, cancellationToken) =>
         {
             ApplyResult result = await session.Client.PushBundleAsync(BundleFiles.Read(parsed.GetRequiredValue(file)), cancellationToken);
-            session.Output.Warn(result.Warnings);
-            if (session.Output.Json(result, ClientJson.Default.ApplyResult)) return;
-            session.Output.Line($"{(result.Applied ? "applied" : "already live:")} {result.Version} in {Output.Milliseconds(result.DurationMs)}");
+            return await RolloutWatch.BegunAsync(session, result, parsed.GetValue(watch), cancellationToken);
         });
         return command;
     }

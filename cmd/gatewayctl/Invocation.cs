@@ -23,6 +23,14 @@ internal static class Invocation
 
     /// <summary>Runs <paramref name="body"/> against the gateway that the options name.</summary>
     public static void SetBody(this Command command, Func<ParseResult, Session, CancellationToken, Task> body) =>
+        command.SetBody(async (parsed, session, cancellationToken) =>
+        {
+            await body(parsed, session, cancellationToken);
+            return ExitCode.Ok;
+        });
+
+    /// <summary>As the other, with the exit code as the result.</summary>
+    public static void SetBody(this Command command, Func<ParseResult, Session, CancellationToken, Task<int>> body) =>
         command.SetAction(async (parsed, cancellationToken) =>
         {
             var output = new Output(parsed.GetValue(ConnectionOptions.Json));
@@ -54,12 +62,11 @@ internal static class Invocation
             }
         });
 
-    private static async Task<int> GuardAsync(Session session, Output output, Func<Task> body)
+    private static async Task<int> GuardAsync(Session session, Output output, Func<Task<int>> body)
     {
         try
         {
-            await body();
-            return ExitCode.Ok;
+            return await body();
         }
         catch (GatewayApiException e)
         {

@@ -52,6 +52,15 @@ internal sealed class Output
 
     public void Error(string message) => Console.Error.WriteLine($"gatewayctl: {message}");
 
+    /// <summary>Whether somebody looks on, so that lines may be written anew.</summary>
+    public bool IsLive => _isTerminal && !IsJson;
+
+    /// <summary>Takes back the last lines, on a terminal.</summary>
+    public static void Erase(int lines)
+    {
+        if (lines > 0) Console.Out.Write($"\e[{lines.ToString(CultureInfo.InvariantCulture)}A\e[J");
+    }
+
     /// <summary>Prints a <see cref="TextTable"/> that fits the terminal.</summary>
     public void Table(string[] columns, IEnumerable<string[]> rows)
     {
@@ -62,8 +71,8 @@ internal sealed class Output
     private static string Coloured(string kind, string cell) => kind switch
     {
         "header" => Bold + cell + Plain,
-        "live" or "applied" or "ok" or "healthy" => Green + cell + Plain,
-        "unhealthy" or "ejected" or "ejected, unhealthy" or "panic" or "rejected" => Red + cell + Plain,
+        "live" or "applied" or "ok" or "healthy" or "promoted" => Green + cell + Plain,
+        "unhealthy" or "ejected" or "ejected, unhealthy" or "panic" or "rejected" or "returned" or "refused" => Red + cell + Plain,
         _ => cell,
     };
 }

@@ -14,6 +14,7 @@ var root = new RootCommand("Changes and shows a running gateway over its admin A
     ConfigCommand.Create(),
     HistoryCommand.Create(),
     RollbackCommand.Create(),
+    RolloutCommand.Create(),
     PoolsCommand.Create(),
     RoutesCommand.Create(),
     AuditCommand.Create(),

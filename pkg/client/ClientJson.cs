@@ -20,6 +20,8 @@ namespace Gateway.Client;
 [JsonSerializable(typeof(ExplainRequest))]
 [JsonSerializable(typeof(Explanation))]
 [JsonSerializable(typeof(Difference))]
+[JsonSerializable(typeof(RolloutList))]
+[JsonSerializable(typeof(Rollout))]
 [JsonSerializable(typeof(Readiness))]
 [JsonSerializable(typeof(Problem))]
 public sealed partial class ClientJson : JsonSerializerContext;

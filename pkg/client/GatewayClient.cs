@@ -13,7 +13,7 @@ namespace Gateway.Client;
 /// when it cannot be reached, and <see cref="TaskCanceledException"/> when the call is cancelled or takes longer than the timeout. Nothing is
 /// retried. Thread safe; make one and keep it.
 /// </summary>
-public sealed class GatewayClient : IDisposable
+public sealed partial class GatewayClient : IDisposable
 {
     private readonly HttpClient _http;
 
@@ -48,7 +48,7 @@ public sealed class GatewayClient : IDisposable
         ReadOnlyMemory<byte> document, DocumentFormat format = DocumentFormat.Json, CancellationToken cancellationToken = default) =>
         SendAsync(WithDocument("/admin/validate", document, format), ClientJson.Default.ValidateResult, cancellationToken);
 
-    /// <summary>Brings a signed bundle. Errors: 400 with the reason as the first error's code, 413 when it is larger than 10 MiB.</summary>
+    /// <summary>Brings a signed bundle, which goes through the rollout <c>default</c> (<see cref="ApplyResult.Id"/>) or, without stages, is live at once. Errors: 409 while a rollout runs, 400 with the reason as the first error's code, 413 when it is larger than 10 MiB.</summary>
     public Task<ApplyResult> PushBundleAsync(ReadOnlyMemory<byte> bundle, CancellationToken cancellationToken = default) =>
         SendAsync(WithDocument("/admin/bundle", bundle, DocumentFormat.Json), ClientJson.Default.ApplyResult, cancellationToken);
 

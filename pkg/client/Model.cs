@@ -10,7 +10,14 @@ namespace Gateway.Client;
 /// <param name="Version">Version of the document: lower-case hex SHA-256 of its canonical bytes.</param>
 /// <param name="Warnings">What is doubtful but was accepted, such as a route that no request can reach.</param>
 /// <param name="DurationMs">From the last byte of the document to the published snapshot.</param>
-public sealed record ApplyResult(bool Applied, string Version, IReadOnlyList<ConfigError> Warnings, double DurationMs);
+public sealed record ApplyResult(bool Applied, string Version, IReadOnlyList<ConfigError> Warnings, double DurationMs)
+{
+    /// <summary>Of the rollout that was begun; null when there is none.</summary>
+    public string? Id { get; init; }
+
+    /// <summary>How that rollout stands: <c>running</c>, or <c>promoted</c> when it has no stages.</summary>
+    public string? State { get; init; }
+}
 
 /// <summary>Answer to <c>POST /admin/validate</c> for a good document. A bad one is a 400 with all its errors.</summary>
 public sealed record ValidateResult(bool Ok, string Version, IReadOnlyList<ConfigError> Warnings);

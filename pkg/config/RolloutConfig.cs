@@ -10,7 +10,7 @@ public sealed record RolloutConfig
     [Example("[{ \"percent\": 1, \"for\": \"30s\" }, { \"percent\": 10, \"for\": \"30s\" }]")]
     public IReadOnlyList<RolloutStageConfig> Stages { get; init; } = [];
 
-    [Doc("What keeps a client on one side while the share stays or grows: \"ip\" (the client's address), \"header:NAME\" or \"cookie:NAME\" (requests without it are chosen by their address), or \"random\" for each request by itself.")]
+    [Doc("What keeps a client on one side while the share stays or grows: \"ip\" (the client's address), \"header:NAME\" or \"cookie:NAME\" (a request without it is drawn by itself), or \"random\" for each request by itself.")]
     [Example("\"header:x-user\"")]
     public string Cohort { get; init; } = "ip";
 

@@ -39,8 +39,8 @@ internal sealed class ControlRig : IAsyncDisposable
         File = new FileProvider(ConfigFile, Queue, TimeProvider.System, NullLoggerFactory.Instance);
         Readiness = new Readiness(Host, Queue, File);
         Token = AdminToken.LoadOrCreate(folder["data/admin.token"]);
-        Bundles = new BundleIntake(Queue, verifier ?? new BundleVerifier([], 1), Audit, TimeProvider.System, NullLoggerFactory.Instance);
-        Api = new AdminApi(Host, Queue, Store, Audit, Readiness, Token, Bundles, TimeProvider.System, NullLoggerFactory.Instance);
+        Bundles = new BundleIntake(Queue, Rollouts, verifier ?? new BundleVerifier([], 1), Audit, TimeProvider.System, NullLoggerFactory.Instance);
+        Api = new AdminApi(Host, Queue, Store, Audit, Readiness, Token, Bundles, Rollouts, TimeProvider.System, NullLoggerFactory.Instance);
     }
 
     public TempFolder Folder { get; }

@@ -7,6 +7,7 @@ using Gateway.ControlPlane.Bundles;
 using Gateway.ControlPlane.Fleet;
 using Gateway.ControlPlane.Provider;
 using Gateway.ControlPlane.Pull;
+using Gateway.ControlPlane.Rollout;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Server;
 using Microsoft.Extensions.Logging;
@@ -69,13 +70,14 @@ internal sealed partial class GatewayProcess
         FleetOptions? fleetOptions = _options.Fleet.Read(_options.Admin);
         await using FleetMember? fleet = fleetOptions is null ? null : new FleetMember(fleetOptions, queue, store, audit, host.Metrics, _time, _loggers);
         queue.Sharing = fleet;
-        BundleIntake bundles = new(queue, verifier, audit, _time, _loggers);
+        await using RolloutDirector rollouts = new(queue, host, RolloutStore.Open(store, _time), audit, _time, _loggers);
+        BundleIntake bundles = new(queue, rollouts, verifier, audit, _time, _loggers);
         await using FileProvider? file = configFile is null ? null : new(configFile, queue, _time, _loggers);
         await using BundlePuller? puller = pull is null ? null : new(pull, bundles, () => store.BundleSequence, new PullMemory(store.Folder, PullMemory.JudgeOf(verifier, pull.Url)), host.Metrics, new Random().NextDouble, _time, _loggers);
         ListenerLines lines = new(host);
         queue.Published += lines.WriteNew;
         Readiness readiness = new(host, queue, file, puller, fleet);
-        api = new AdminApi(host, queue, store, audit, readiness, token, bundles, _time, _loggers, fleet);
+        api = new AdminApi(host, queue, store, audit, readiness, token, bundles, rollouts, _time, _loggers, fleet);
 
         using StopSignals signals = new(() =>
         {
@@ -90,6 +92,7 @@ internal sealed partial class GatewayProcess
         foreach (ConfigError error in started.FileErrors) LogFileError(_log, configFile!, error);
         if (fleet is not null) await JoinAsync(fleet, admin);
         file?.Watch();
+        rollouts.Start();
         if (admin is not null) SayAdmin(admin);
         puller?.Start();
         if (started.Started || await FirstAsync(queue, signals.Stop))
@@ -100,7 +103,7 @@ internal sealed partial class GatewayProcess
 
         await signals.Stop;
         if (puller is not null) await puller.DisposeAsync();
-        await StopAsync(host, queue, file, fleet, readiness);
+        await StopAsync(host, queue, file, fleet, rollouts, readiness);
         return ExitCodes.Ok;
     }
 
@@ -156,7 +159,7 @@ internal sealed partial class GatewayProcess
         LogReady(_log, Math.Round((_time.GetUtcNow() - process.StartTime.ToUniversalTime()).TotalMilliseconds));
     }
 
-    private async Task StopAsync(DataPlaneHost host, ApplyQueue queue, FileProvider? file, FleetMember? fleet, Readiness readiness)
+    private async Task StopAsync(DataPlaneHost host, ApplyQueue queue, FileProvider? file, FleetMember? fleet, RolloutDirector rollouts, Readiness readiness)
     {
         readiness.BeginDrain();
         ShutdownConfig shutdown = host.Current?.Config.Shutdown ?? new ShutdownConfig();
@@ -164,6 +167,7 @@ internal sealed partial class GatewayProcess
         Task drained = Task.Delay(shutdown.Drain);
         // Nothing is applied any more, before the data plane stops.
         if (file is not null) await file.DisposeAsync();
+        await rollouts.DisposeAsync();
         if (fleet is not null) await fleet.DisposeAsync();
         await queue.DisposeAsync();
         await drained;

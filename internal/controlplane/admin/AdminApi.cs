@@ -3,6 +3,7 @@ using System.Security.Cryptography.X509Certificates;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Bundles;
 using Gateway.ControlPlane.Fleet;
+using Gateway.ControlPlane.Rollout;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Server;
@@ -23,21 +24,23 @@ public sealed partial class AdminApi
     private readonly AdminToken _token;
     private readonly LoginGuard _guard;
     private readonly ProbeEndpoints _probes;
+    private readonly RolloutEndpoints _rollouts;
     private readonly AuditLog _audit;
     private readonly MetricFamily _logins;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
 
-    public AdminApi(DataPlaneHost host, ApplyQueue queue, ConfigStore store, AuditLog audit, Readiness readiness, AdminToken token, BundleIntake bundles, TimeProvider time, ILoggerFactory loggers, FleetMember? fleet = null)
+    public AdminApi(DataPlaneHost host, ApplyQueue queue, ConfigStore store, AuditLog audit, Readiness readiness, AdminToken token, BundleIntake bundles, RolloutDirector rollouts, TimeProvider time, ILoggerFactory loggers, FleetMember? fleet = null)
     {
         StoredConfigurations stored = new(queue, store);
-        ConfigEndpoints config = new(queue, stored);
+        ConfigEndpoints config = new(queue, rollouts, stored);
         ViewEndpoints views = new(host, queue, stored, audit, readiness);
         StoredSnapshots snapshots = new(host, queue, stored);
         ExplainEndpoint explain = new(host, snapshots);
         DiffEndpoint diff = new(host, queue, snapshots);
         BundleEndpoint bundle = new(bundles);
         FleetEndpoints replicas = new(fleet);
+        _rollouts = new RolloutEndpoints(rollouts, time);
         _probes = new ProbeEndpoints(readiness, host.Metrics);
         _token = token;
         _audit = audit;
@@ -52,6 +55,8 @@ public sealed partial class AdminApi
             ["/admin/diff"] = [new("POST", diff.HandleAsync)],
             ["/admin/explain"] = [new("POST", explain.HandleAsync)],
             ["/admin/bundle"] = [new("POST", bundle.HandleAsync)],
+            ["/admin/rollouts"] = [new("GET", _rollouts.ListAsync)],
+            ["/admin/rollouts/events"] = [new("GET", (context, _) => _rollouts.EventsAsync(context, null))],
             ["/admin/rollback"] = [new("POST", config.RollbackAsync)],
             ["/admin/snapshot"] = [new("GET", views.SnapshotAsync)],
             ["/admin/history"] = [new("GET", views.HistoryAsync)],
@@ -71,7 +76,7 @@ public sealed partial class AdminApi
         if (await HandleProbeAsync(context, path)) return;
         // The token comes first: without it not even the names of the routes are told.
         if (!await AuthenticateAsync(context)) return;
-        if (!_endpoints.TryGetValue(path, out Endpoint[]? endpoints))
+        if ((_endpoints.GetValueOrDefault(path) ?? OfOneRollout(path)) is not { } endpoints)
         {
             await AdminJson.ProblemAsync(context, 404, "not_found", "Not Found", $"there is no '{path}'; there are {string.Join(", ", _endpoints.Keys)}, /livez, /readyz and /metrics");
             return;
@@ -92,6 +97,14 @@ public sealed partial class AdminApi
         if (path == "/metrics") await GetOnlyAsync(context, _probes.MetricsAsync);
         else if (!await HandleHealthAsync(context, path)) await AdminJson.ProblemAsync(context, 404, "not_found", "Not Found", "there are /metrics, /livez and /readyz");
     }
+
+    private Endpoint[]? OfOneRollout(string path) => path.Split('/') is not ["", "admin", "rollouts", { Length: > 0 } id, .. string[] rest] ? null : rest switch
+    {
+        [] => [new("GET", (context, _) => _rollouts.ShowAsync(context, id))],
+        ["events"] => [new("GET", (context, _) => _rollouts.EventsAsync(context, id))],
+        [var verb] when RolloutEndpoints.ActionOf(verb) is { } action => [new("POST", (context, origin) => _rollouts.ActAsync(context, origin, id, action))],
+        _ => null,
+    };
 
     private async Task<bool> HandleProbeAsync(HttpContext context, string path)
     {

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http;
 
 namespace Gateway.ControlPlane.Admin;
 
-/// <summary><c>POST /admin/bundle</c>: a signed bundle, verified and applied.</summary>
+/// <summary><c>POST /admin/bundle</c>: a signed bundle, verified and taken through the rollout <c>default</c>.</summary>
 internal sealed class BundleEndpoint(BundleIntake intake)
 {
     public async Task HandleAsync(HttpContext context, ChangeOrigin origin)
@@ -21,6 +21,6 @@ internal sealed class BundleEndpoint(BundleIntake intake)
             await AdminJson.ProblemAsync(context, status, refusal.Code, status == 413 ? "Content Too Large" : "Bundle Refused", refusal.Message);
             return;
         }
-        await ConfigEndpoints.AnswerAsync(context, outcome.Result!);
+        await RolloutEndpoints.AnswerAsync(context, outcome.Result!, outcome.Result!.Outcome == ApplyOutcome.RollingOut ? outcome.Rollout : null);
     }
 }

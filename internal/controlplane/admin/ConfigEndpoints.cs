@@ -2,12 +2,13 @@ using System.Buffers;
 using System.Text.Json;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Documents;
+using Gateway.ControlPlane.Rollout;
 using Microsoft.AspNetCore.Http;
 
 namespace Gateway.ControlPlane.Admin;
 
 /// <summary>What changes or checks the configuration, and the live document itself.</summary>
-internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations stored)
+internal sealed class ConfigEndpoints(ApplyQueue queue, RolloutDirector rollouts, StoredConfigurations stored)
 {
     private const int MostRollbackBytes = 4096;
 
@@ -23,8 +24,13 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, StoredConfigurations sto
         using RequestBody? body = await ReadDocumentAsync(context);
         if (body is null) return;
         ConfigDocument document = new(body.Bytes, FormatOf(request.ContentType)!.Value);
-        ApplyResult result = await queue.ApplyAsync(new ApplyRequest(document, origin) { DryRun = dryRun, IfMatch = IfMatch(request) }, context.RequestAborted);
-        await AnswerAsync(context, result);
+        ApplyRequest apply = new(document, origin) { DryRun = dryRun, IfMatch = IfMatch(request), Rollout = (string?)request.Query["rollout"] };
+        if (apply.Rollout is null) await AnswerAsync(context, await queue.ApplyAsync(apply, context.RequestAborted));
+        else
+        {
+            (RolloutRecord? rollout, ApplyResult result) = await rollouts.StartAsync(apply, context.RequestAborted);
+            await RolloutEndpoints.AnswerAsync(context, result, rollout);
+        }
     }
 
     public async Task ValidateAsync(HttpContext context, ChangeOrigin origin)

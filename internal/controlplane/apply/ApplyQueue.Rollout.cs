@@ -49,6 +49,9 @@ public sealed partial class ApplyQueue
         return outcome == ApplyOutcome.Rejected ? Rejected(candidate, checkedOne.Request, checkedOne.Start) : Noted(outcome, candidate, checkedOne.Request, checkedOne.Start);
     }
 
+    /// <summary>The answer for one that begins. Within a step.</summary>
+    internal ApplyResult Begun(RolloutCandidate checkedOne) => Result(ApplyOutcome.RollingOut, checkedOne.Candidate, checkedOne.Start);
+
     /// <summary>Makes it live as an apply does, by <paramref name="publish"/>, and writes that down. Within a step.</summary>
     /// <param name="publish">Null for the ordinary way.</param>
     internal async Task<ApplyResult> PromoteAsync(RolloutCandidate checkedOne, string detail, Func<Task<IReadOnlyList<ConfigError>>>? publish)

@@ -59,6 +59,9 @@ public enum ApplyOutcome
     /// <summary>A rollout runs; nothing else is applied until it has ended.</summary>
     RolloutRunning,
 
+    /// <summary>The candidate serves its first share; what becomes of it is the rollout's matter.</summary>
+    RollingOut,
+
     /// <summary>Too many replaced snapshots are still in use.</summary>
     Pressure,
 
@@ -88,7 +91,7 @@ public sealed record ApplyResult(
     /// <summary>Of a rollback: the version that was gone back from; null for what was live.</summary>
     public string? From { get; init; }
 
-    public bool IsGood => Outcome is ApplyOutcome.Applied or ApplyOutcome.Unchanged or ApplyOutcome.Valid;
+    public bool IsGood => Outcome is ApplyOutcome.Applied or ApplyOutcome.Unchanged or ApplyOutcome.Valid or ApplyOutcome.RollingOut;
 
     /// <summary>The outcome as metrics and the audit log name it.</summary>
     public string ResultName => NameOf(Outcome);
@@ -101,6 +104,7 @@ public sealed record ApplyResult(
         ApplyOutcome.Rejected => "rejected",
         ApplyOutcome.Unsigned => "unsigned_refused",
         ApplyOutcome.Stale => "stale",
+        ApplyOutcome.RollingOut => "rolling_out",
         ApplyOutcome.RolloutRunning => "rollout_running",
         ApplyOutcome.Pressure => "pressure",
         ApplyOutcome.UnknownVersion => "unknown_version",

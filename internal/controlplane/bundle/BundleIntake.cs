@@ -1,5 +1,6 @@
 using Gateway.Bundle;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Rollout;
 using Gateway.ControlPlane.Store;
 using Microsoft.Extensions.Logging;
 
@@ -8,13 +9,14 @@ namespace Gateway.ControlPlane.Bundles;
 /// <summary>How the taking of a bundle ended: refused before its configuration was looked at, or with the result of the apply.</summary>
 /// <param name="Manifest">Null when it is refused.</param>
 /// <param name="Result">Null when it is refused.</param>
-public sealed record BundleOutcome(BundleRefusal? Refusal, BundleManifest? Manifest, ApplyResult? Result);
+/// <param name="Rollout">The rollout that it began; null when it began none.</param>
+public sealed record BundleOutcome(BundleRefusal? Refusal, BundleManifest? Manifest, ApplyResult? Result, RolloutRecord? Rollout = null);
 
 /// <summary>
-/// The one way of a signed bundle into the live configuration, whoever brings it: verify, then apply. A refused one changes nothing and is
+/// The one way of a signed bundle into the live configuration, whoever brings it: verify, then the rollout <c>default</c>, which without stages is an apply. A refused one changes nothing and is
 /// counted, logged and in the audit log with its reason. Thread safe.
 /// </summary>
-public sealed partial class BundleIntake(ApplyQueue queue, BundleVerifier verifier, AuditLog audit, TimeProvider time, ILoggerFactory loggers)
+public sealed partial class BundleIntake(ApplyQueue queue, RolloutDirector rollouts, BundleVerifier verifier, AuditLog audit, TimeProvider time, ILoggerFactory loggers)
 {
     private const int ShortId = 12;
 
@@ -33,11 +35,11 @@ public sealed partial class BundleIntake(ApplyQueue queue, BundleVerifier verifi
             return new BundleOutcome(verified.Refusal, null, null);
         }
         string detail = $"bundle {manifest.Sequence} signed by {string.Join(", ", verified.SignedBy.Select(static id => id[..ShortId]).DefaultIfEmpty("nobody known"))}{(manifest.Source.Length == 0 ? "" : $", from {manifest.Source}")}";
-        ApplyRequest request = new(new ConfigDocument(manifest.Config, FormatOf(manifest.Config.Span)), origin) { Bundle = new BundleStamp(manifest.Sequence, detail) };
-        ApplyResult result = await queue.ApplyAsync(request, cancellationToken);
+        ApplyRequest request = new(new ConfigDocument(manifest.Config, FormatOf(manifest.Config.Span)), origin) { Bundle = new BundleStamp(manifest.Sequence, detail), Rollout = RolloutDirector.OfBundles };
+        (RolloutRecord? rollout, ApplyResult result) = await rollouts.StartAsync(request, cancellationToken);
         bool isStale = result.Errors is [{ Code: BundleRefusalCodes.StaleSequence }, ..];
         queue.Metrics.BundleVerified(isStale ? BundleRefusalCodes.StaleSequence : "ok");
-        return new BundleOutcome(null, manifest, result);
+        return new BundleOutcome(null, manifest, result, rollout);
     }
 
     // A JSON document is an object; no YAML document of a configuration begins so but what is JSON as well.

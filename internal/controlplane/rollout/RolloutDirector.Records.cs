@@ -84,24 +84,24 @@ public sealed partial class RolloutDirector
         }
     }
 
-    [LoggerMessage(1400, LogLevel.Information, "rollout {Id} ('{Name}') begins: version {Version} gets {Percent}% of requests")]
+    [LoggerMessage(1500, LogLevel.Information, "rollout {Id} ('{Name}') begins: version {Version} gets {Percent}% of requests")]
     private static partial void LogBegins(ILogger logger, string id, string name, string version, double percent);
 
-    [LoggerMessage(1401, LogLevel.Information, "rollout {Id}: the candidate gets {Percent}% of requests")]
+    [LoggerMessage(1501, LogLevel.Information, "rollout {Id}: the candidate gets {Percent}% of requests")]
     private static partial void LogStage(ILogger logger, string id, double percent);
 
-    [LoggerMessage(1402, LogLevel.Information, "rollout {Id} promoted, version {Version} is live: {Reason}")]
+    [LoggerMessage(1502, LogLevel.Information, "rollout {Id} promoted, version {Version} is live: {Reason}")]
     private static partial void LogPromoted(ILogger logger, string id, string version, string reason);
 
-    [LoggerMessage(1403, LogLevel.Warning, "rollout {Id} {State}, version {Version} was taken back and what was live is live: {Reason}")]
+    [LoggerMessage(1503, LogLevel.Warning, "rollout {Id} {State}, version {Version} was taken back and what was live is live: {Reason}")]
     private static partial void LogTakenBack(ILogger logger, string id, string state, string version, string reason);
 
-    [LoggerMessage(1404, LogLevel.Error, "cannot write {What} to the data folder")]
+    [LoggerMessage(1504, LogLevel.Error, "cannot write {What} to the data folder")]
     private static partial void LogStoreFailed(ILogger logger, Exception exception, string what);
 
-    [LoggerMessage(1405, LogLevel.Error, "the counts of a rollout cannot be read")]
+    [LoggerMessage(1505, LogLevel.Error, "the counts of a rollout cannot be read")]
     private static partial void LogBlind(ILogger logger, Exception exception);
 
-    [LoggerMessage(1406, LogLevel.Warning, "{Note}")]
+    [LoggerMessage(1506, LogLevel.Warning, "{Note}")]
     private static partial void LogNote(ILogger logger, string note);
 }

@@ -15,7 +15,8 @@ public sealed partial class RolloutDirector
         if (check.Ended is { } ended) return new RolloutStart(Refused(check, ended), ended);
         _metrics.Checks(null);
         RolloutPlan plan = RolloutPlan.Of(request.Rollout!, check.Candidate.Config!, check.Live);
-        return plan.Stages.Count == 0 ? await AtOnceAsync(check, plan) : await BeginAsync(check, plan);
+        // There is nothing to compare the first one with.
+        return plan.Stages.Count == 0 || check.Live is null ? await AtOnceAsync(check, plan) : await BeginAsync(check, plan);
     }
 
     // What was wrong with the request itself, or with its time, says nothing of the candidate.
@@ -30,7 +31,7 @@ public sealed partial class RolloutDirector
 
     private async Task<RolloutStart> AtOnceAsync(ApplyQueue.RolloutCandidate check, RolloutPlan plan)
     {
-        RolloutRecord record = Record(check, plan) with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, Reason = "the rollout has no stages" };
+        RolloutRecord record = Record(check, plan) with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, Reason = check.Live is null ? "nothing was live before" : "the rollout has no stages" };
         ApplyResult result = await _queue.PromoteAsync(check, Detail(record), publish: null);
         _metrics.Stage(RolloutStages.Full, result.IsGood ? "passed" : "failed");
         if (!result.IsGood) return new RolloutStart(Closed(check, plan, RolloutStages.Full, result.Errors), result);
@@ -81,7 +82,7 @@ public sealed partial class RolloutDirector
         LogBegins(_logger, record.Id, plan.Name, record.Version, record.Percent);
         Events.Tell("state", record, current.Run.Left);
         _ = _begun.Release();
-        return new RolloutStart(record, null);
+        return new RolloutStart(record, _queue.Begun(check));
     }
 
     private async Task<bool> TickOneAsync()

@@ -2,14 +2,15 @@ using Gateway.Config;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Server;
 using Microsoft.Extensions.Logging;
 
 namespace Gateway.ControlPlane.Rollout;
 
 /// <summary>How a request for a rollout ended.</summary>
-/// <param name="Record">The rollout; null when nothing was begun, which <paramref name="Result"/> explains.</param>
-/// <param name="Result">Null while the rollout runs.</param>
-public sealed record RolloutStart(RolloutRecord? Record, ApplyResult? Result);
+/// <param name="Record">The rollout; null when there is none, which <paramref name="Result"/> explains.</param>
+/// <param name="Result"><see cref="ApplyOutcome.RollingOut"/> while it runs.</param>
+public sealed record RolloutStart(RolloutRecord? Record, ApplyResult Result);
 
 /// <summary>What someone may do with a rollout.</summary>
 public enum RolloutAction
@@ -33,6 +34,9 @@ public sealed record RolloutAnswer(RolloutRecord? Record, bool IsEnded, ApplyRes
 /// </summary>
 public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposable
 {
+    /// <summary>The rollout that signed bundles go through.</summary>
+    public const string OfBundles = "default";
+
     /// <summary>How often the counts are read and judged.</summary>
     private static readonly TimeSpan TickEvery = TimeSpan.FromSeconds(1);
 
@@ -60,6 +64,11 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     private sealed record Current(ApplyQueue.RolloutCandidate Candidate, RolloutPlan Plan, RolloutRun Run);
 
     private sealed record View(RolloutRecord Record, TimeSpan? Left);
+
+    public RolloutDirector(ApplyQueue queue, DataPlaneHost host, RolloutStore store, AuditLog audit, TimeProvider time, ILoggerFactory loggers)
+        : this(queue, new HostCanary(host), store, audit, host.Metrics, time, loggers)
+    {
+    }
 
     internal RolloutDirector(ApplyQueue queue, ICanary canary, RolloutStore store, AuditLog audit, GatewayMetrics metrics, TimeProvider time, ILoggerFactory loggers)
     {

@@ -44,7 +44,7 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
     public async Task ThroughItsStages_ToBeLive_RecordedAsAnApply()
     {
         RolloutStart start = await _rig.RollOutAsync(Candidate());
-        Assert.Null(start.Result);
+        Assert.Equal(ApplyOutcome.RollingOut, start.Result.Outcome);
         Assert.Equal((RolloutState.Running, "canary", 1.0, "1"), (start.Record!.State, start.Record.Stage, start.Record.Percent, start.Record.Id));
         Assert.Equal(("file", 1.0), (_rig.Serves, _canary.Share));
         _canary.Serves(250);
@@ -98,7 +98,7 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
         Assert.Contains("rollout 1 ('default'", plain.Errors[0].Message, StringComparison.Ordinal);
         Assert.Contains("gatewayctl rollout abort 1", plain.Errors[0].Message, StringComparison.Ordinal);
         RolloutStart second = await _rig.RollOutAsync(Candidate("second"));
-        Assert.Equal((null, ApplyOutcome.RolloutRunning), (second.Record, second.Result!.Outcome));
+        Assert.Equal((null, ApplyOutcome.RolloutRunning), (second.Record, second.Result.Outcome));
         Assert.Equal(ApplyOutcome.Valid, (await _rig.ApplyAsync(ControlRig.Respond("plain"), dryRun: true)).Outcome);
         Assert.Equal("file", _rig.Serves);
         _ = await ActAsync("1", RolloutAction.Abort);
@@ -166,14 +166,14 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
     {
         string failing = Candidate().Replace("\"routes\": [ {", "\"routes\": [ { \"expect\": [ { \"request\": { \"url\": \"http://x/\" }, \"status\": 404 } ],", StringComparison.Ordinal);
         RolloutStart start = await _rig.RollOutAsync(failing);
-        Assert.Equal((ApplyOutcome.Rejected, "expect_failed"), (start.Result!.Outcome, start.Result.Errors[0].Code));
+        Assert.Equal((ApplyOutcome.Rejected, "expect_failed"), (start.Result.Outcome, start.Result.Errors[0].Code));
         RolloutRecord record = Assert.Single(_rig.Rollouts.All());
         Assert.Equal((RolloutState.Refused, "expect", start.Result.Version), (record.State, record.Stage, record.Version));
         Assert.True(_rig.Rollouts.IsFailed(record.Version));
         Assert.Null(_canary.Share);
         // What cannot be read has no version, and what names no rollout is not one.
         Assert.Null((await _rig.RollOutAsync("{}")).Record);
-        Assert.Equal("unknown_rollout", (await _rig.RollOutAsync(Candidate(), "other")).Result!.Errors[0].Code);
+        Assert.Equal("unknown_rollout", (await _rig.RollOutAsync(Candidate(), "other")).Result.Errors[0].Code);
         Assert.Single(_rig.Rollouts.All());
     }
 
@@ -182,9 +182,9 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
     {
         string plain = ControlRig.Respond("new", """, "rollout": { "default": {} }""");
         RolloutStart start = await _rig.RollOutAsync(plain);
-        Assert.Equal((RolloutState.Promoted, ApplyOutcome.Applied, "new"), (start.Record!.State, start.Result!.Outcome, _rig.Serves));
+        Assert.Equal((RolloutState.Promoted, ApplyOutcome.Applied, "new"), (start.Record!.State, start.Result.Outcome, _rig.Serves));
         RolloutStart again = await _rig.RollOutAsync(plain);
-        Assert.Equal((null, ApplyOutcome.Unchanged), (again.Record, again.Result!.Outcome));
+        Assert.Equal((null, ApplyOutcome.Unchanged), (again.Record, again.Result.Outcome));
     }
 
     [Fact]
@@ -192,7 +192,7 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
     {
         _canary.Fault = new ConfigError("listeners[0].address", ConfigErrorCodes.BindFailed, "taken");
         RolloutStart refused = await _rig.RollOutAsync(Candidate());
-        Assert.Equal((RolloutState.Refused, ApplyOutcome.Rejected), (refused.Record!.State, refused.Result!.Outcome));
+        Assert.Equal((RolloutState.Refused, ApplyOutcome.Rejected), (refused.Record!.State, refused.Result.Outcome));
         _canary.Fault = null;
         _ = await _rig.RollOutAsync(Candidate());
         _canary.Fault = new ConfigError("listeners[0].address", ConfigErrorCodes.BindFailed, "taken");
