@@ -73,7 +73,7 @@ internal sealed partial class GatewayProcess
         await using RolloutDirector rollouts = new(queue, host, RolloutStore.Open(store, _time), audit, _time, _loggers);
         BundleIntake bundles = new(queue, rollouts, verifier, audit, _time, _loggers);
         await using FileProvider? file = configFile is null ? null : new(configFile, queue, _time, _loggers);
-        await using BundlePuller? puller = pull is null ? null : new(pull, bundles, () => store.BundleSequence, new PullMemory(store.Folder, PullMemory.JudgeOf(verifier, pull.Url)), host.Metrics, new Random().NextDouble, _time, _loggers);
+        await using BundlePuller? puller = pull is null ? null : new(pull, bundles, () => store.BundleSequence, new PullMemory(store.Folder, PullMemory.JudgeOf(verifier, pull.Url)), host.Metrics, new Random().NextDouble, _time, _loggers) { Rollouts = rollouts };
         ListenerLines lines = new(host);
         queue.Published += lines.WriteNew;
         Readiness readiness = new(host, queue, file, puller, fleet);

@@ -2,6 +2,7 @@ using Gateway.Bundle;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Bundles;
+using Gateway.ControlPlane.Rollout;
 using Gateway.DataPlane.Obs;
 using Microsoft.Extensions.Logging;
 
@@ -44,12 +45,15 @@ public sealed partial class BundlePuller : IAsyncDisposable
         _schedule = new PullSchedule(options.Interval, random);
         _intake = intake;
         _appliedSequence = appliedSequence;
-        _pulls = metrics.Counter("config_pulls_total", "Requests for the distributor's latest bundle, by how they ended: applied, unchanged, refused (now or before), retry (could not be taken yet), or why there was no answer.", "result");
+        _pulls = metrics.Counter("config_pulls_total", "Requests for the distributor's latest bundle, by how they ended: applied, rolling_out (its rollout runs), unchanged, refused (now or before), retry (could not be taken yet), or why there was no answer.", "result");
         _time = time;
         _logger = loggers.CreateLogger("gateway.pull");
         _status = new PullStatus(options.Url) { Refused = memory.LastRefused };
         if (memory.Note is not null) LogMemory(_logger, memory.Note);
     }
+
+    /// <summary>Which candidates were tried before, and how that ended; null where nothing is rolled out.</summary>
+    public RolloutDirector? Rollouts { get; init; }
 
     public PullStatus Status => Volatile.Read(ref _status);
 
@@ -120,9 +124,21 @@ public sealed partial class BundlePuller : IAsyncDisposable
             Remember(() => _memory.Settle(digest, answer.ETag));
             return Succeeded("unchanged", null, answer, start);
         }
+        RolloutRecord? tried = manifest is null ? null : Rollouts?.LastOf(manifest.ConfigSha256);
+        if (tried is { IsEnded: false }) return Succeeded("rolling_out", null, answer, start);
+        if (tried is { HasFailed: true })
+        {
+            RefusedBundle failed = new(digest, manifest!.Sequence, manifest.ConfigSha256, RolloutText.Name(tried.State), $"rollout {tried.Id}: {tried.Reason}", tried.EndedAt ?? _time.GetUtcNow());
+            LogRefused(_logger, failed.Sequence, _options.Url, failed.Code, failed.Reason);
+            Remember(() => _memory.Refuse(failed));
+            Remember(() => _memory.Settle(digest, answer.ETag));
+            return Succeeded("refused", failed, answer, start);
+        }
         BundleOutcome outcome = await _intake.TakeAsync(answer.Bundle, new ChangeOrigin("bundle", "pull", _options.Url.Authority), cancellationToken);
         PullVerdict verdict = PullVerdict.Of(outcome);
         if (verdict.Kind == PullVerdictKind.Later) return Failed("retry", $"bundle {manifest?.Sequence} could not be taken yet: {verdict.Reason}", null);
+        // Dealt with when the rollout has ended: a process that dies before that asks for it again.
+        if (verdict.Kind == PullVerdictKind.Begun) return Succeeded("rolling_out", null, answer, start);
         RefusedBundle? refused = null;
         if (verdict.Kind == PullVerdictKind.Refused)
         {

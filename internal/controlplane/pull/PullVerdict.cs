@@ -6,8 +6,11 @@ namespace Gateway.ControlPlane.Pull;
 
 internal enum PullVerdictKind
 {
-    /// <summary>It is live, or on its way.</summary>
+    /// <summary>It is live.</summary>
     Taken,
+
+    /// <summary>Its rollout has begun.</summary>
+    Begun,
 
     /// <summary>The bundle will not pass another time either.</summary>
     Refused,
@@ -23,6 +26,7 @@ internal sealed record PullVerdict(PullVerdictKind Kind, string Code, string Rea
     {
         if (outcome.Refusal is { } refusal) return new PullVerdict(PullVerdictKind.Refused, refusal.Code, refusal.Message);
         ApplyResult result = outcome.Result!;
+        if (result.Outcome == ApplyOutcome.RollingOut) return new PullVerdict(PullVerdictKind.Begun, "", "");
         if (result.IsGood) return new PullVerdict(PullVerdictKind.Taken, "", "");
         string reason = ApplyLedger.Summary(result.Errors) ?? result.ResultName;
         string code = result.Errors is [var first, ..] ? first.Code : result.ResultName;

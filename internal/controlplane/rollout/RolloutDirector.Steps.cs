@@ -11,6 +11,8 @@ public sealed partial class RolloutDirector
     // The steps, each within one job of the queue.
     private async Task<RolloutStart> StartOneAsync(ApplyRequest request)
     {
+        // Nobody would watch it.
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
         ApplyQueue.RolloutCandidate check = await _queue.CheckAsync(request);
         if (check.Ended is { } ended) return new RolloutStart(Refused(check, ended), ended);
         _metrics.Checks(null);

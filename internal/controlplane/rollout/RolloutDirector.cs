@@ -104,6 +104,9 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     /// <summary>As <see cref="RolloutStore.IsFailed"/>.</summary>
     public bool IsFailed(string versionOrDigest) => _store.IsFailed(versionOrDigest);
 
+    /// <summary>As <see cref="RolloutStore.LastOf"/>.</summary>
+    public RolloutRecord? LastOf(string versionOrDigest) => _store.LastOf(versionOrDigest);
+
     /// <summary>Checks the candidate and lets it serve the first share; or says why not.</summary>
     /// <param name="request">Names the rollout.</param>
     /// <param name="cancellationToken">Takes it out of the queue; one that has begun goes on.</param>

@@ -72,9 +72,13 @@ public sealed class RolloutStore
     /// Whether the last rollout of a candidate was returned or refused, or taken back by someone: who brings candidates by itself must not bring it again.
     /// </summary>
     /// <param name="versionOrDigest">The configuration's version, or the digest of its bytes, which is what a bundle calls its version.</param>
-    public bool IsFailed(string versionOrDigest)
+    public bool IsFailed(string versionOrDigest) => LastOf(versionOrDigest) is { HasFailed: true };
+
+    /// <summary>The last rollout of a candidate; null when none is kept.</summary>
+    /// <inheritdoc cref="IsFailed"/>
+    public RolloutRecord? LastOf(string versionOrDigest)
     {
-        lock (_gate) return _records.FindLast(r => r.Version == versionOrDigest || r.Digest == versionOrDigest) is { HasFailed: true };
+        lock (_gate) return _records.FindLast(r => r.Version == versionOrDigest || r.Digest == versionOrDigest);
     }
 
     /// <summary>Puts the record on the disk in place of an older one of its id; then forgets the oldest ended ones beyond <paramref name="keep"/>.</summary>

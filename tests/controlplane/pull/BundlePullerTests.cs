@@ -19,12 +19,13 @@ public sealed class BundlePullerTests : IAsyncLifetime
     private readonly SigningKey _key = SigningKey.Generate();
     private readonly VirtualTime _time = new();
     private readonly FakeDistributor _distributor = new() { ETag = "\"1\"" };
+    private readonly Rollout.FakeCanary _canary = new();
     private ControlRig _rig = null!;
     private BundlePuller _puller = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _rig = new ControlRig(_folder, verifier: new BundleVerifier([_key.Public], 1), signedOnly: true);
+        _rig = new ControlRig(_folder, verifier: new BundleVerifier([_key.Public], 1), signedOnly: true, canary: _canary);
         Assert.True((await _rig.StartAsync(ControlRig.Respond("file"))).Started);
         _puller = Puller();
     }
@@ -41,7 +42,7 @@ public sealed class BundlePullerTests : IAsyncLifetime
     private BundlePuller Puller(double random = 0.5)
     {
         PullOptions options = PullOptions.Load("http://distributor.test:9902", "10s", _folder.Write("token", " secret \n"), null, null);
-        return new BundlePuller(options, new PullClient(options, _time, _distributor), _rig.Bundles, () => _rig.Store.BundleSequence, new PullMemory(_folder["data"], "judge"), _rig.Host.Metrics, () => random, _time, NullLoggerFactory.Instance);
+        return new BundlePuller(options, new PullClient(options, _time, _distributor), _rig.Bundles, () => _rig.Store.BundleSequence, new PullMemory(_folder["data"], "judge"), _rig.Host.Metrics, () => random, _time, NullLoggerFactory.Instance) { Rollouts = _rig.Rollouts };
     }
 
     private Task<TimeSpan> PullAsync() => _puller.PullAsync(TestContext.Current.CancellationToken);
@@ -68,6 +69,41 @@ public sealed class BundlePullerTests : IAsyncLifetime
         _ = await PullAsync();
         Assert.Equal("two", _rig.Serves);
     }
+
+    [Fact]
+    public async Task ABundleInItsRollout_IsNotTakenAgain_AndOneThatWasReturnedNeverIs()
+    {
+        string staged = ControlRig.Respond("staged", Rollout.RolloutDirectorTests.Stages);
+        Serve(staged, 1);
+        _ = await PullAsync();
+        _ = await PullAsync();
+        Assert.Equal(("file", "1"), (_rig.Serves, Assert.Single(_rig.Rollouts.All()).Id));
+        _canary.Fails(20);
+        await _rig.Rollouts.TickAsync();
+        _ = await PullAsync();
+        Assert.Equal("returned", _puller.Status.Refused!.Code);
+        Assert.Contains("100% of 20 candidate requests failed", _puller.Status.Refused.Reason, StringComparison.Ordinal);
+        // Also signed anew.
+        Serve(staged, 2);
+        _ = await PullAsync();
+        Assert.Single(_rig.Rollouts.All());
+
+        Serve(ControlRig.Respond("good", Rollout.RolloutDirectorTests.Stages), 3);
+        _ = await PullAsync();
+        _canary.IsBlind = true;
+        await _rig.Rollouts.TickAsync();
+        Assert.Equal("aborted", Text(_rig.Rollouts.All()[0]));
+        // The gateway's own trouble says nothing against it.
+        _canary.IsBlind = false;
+        _ = await PullAsync();
+        Assert.Equal(("running", "3"), (Text(_rig.Rollouts.All()[0]), _rig.Rollouts.All()[0].Id));
+        _ = await _rig.Rollouts.ActAsync("3", Gateway.ControlPlane.Rollout.RolloutAction.Promote, ControlRig.Admin, CancellationToken.None);
+        _ = await PullAsync();
+        Assert.Equal(("good", 3L), (_rig.Serves, _rig.Store.BundleSequence));
+        Assert.True(_puller.Status.IsGood);
+    }
+
+    private static string Text(Gateway.ControlPlane.Rollout.RolloutRecord record) => record.State.ToString().ToLowerInvariant();
 
     [Theory]
     [InlineData(Broken, "unknown_field")]
