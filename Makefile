@@ -2,7 +2,7 @@ CONFIG ?= configs/quickstart.json
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 export DOTNET_NOLOGO = 1
 
-.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load bench-scaling soak kill clean
+.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load bench-scaling rollout-gates soak kill clean
 
 run: build            ## build, start demo origins and the gateway, print what to try
 	@bin/gateway demo --config $(CONFIG)
@@ -42,6 +42,10 @@ bench-load: build     ## side by side with nginx, HAProxy and plain YARP: CPU pe
 bench-scaling: build  ## CPU per request with one event loop and with two
 	@dotnet build bench/load -c Release --nologo -v quiet
 	@artifacts/bin/Gateway.Bench.Load/release/Gateway.Bench.Load scaling --output bench/results/$$(date +%F)-scaling-$$(git rev-parse --short HEAD).md $(ARGS)
+
+rollout-gates:        ## how often a rollout's gates are wrong and how soon they are right: a table, RUNS=2000 simulations a row
+	@dotnet build tests/core -c Release --nologo -v quiet
+	@GATEWAY_ROLLOUT_TABLE=$(CURDIR)/bench/results/$$(date +%F)-rollout-gates.md GATEWAY_ROLLOUT_RUNS=$(or $(RUNS),2000) artifacts/bin/Gateway.Core.Tests/release/Gateway.Core.Tests -noLogo -noColor -class '*.RolloutGateTable'
 
 soak: build           ## mixed load with faults and a swap each second, ten minutes or SECONDS: nothing may fail or grow
 	@dotnet build bench/soak -c Release --nologo -v quiet
