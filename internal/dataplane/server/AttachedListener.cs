@@ -1,5 +1,6 @@
 using System.Net;
 using System.Threading.Channels;
+using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Connections;
 
 namespace Gateway.DataPlane.Server;
@@ -11,19 +12,71 @@ internal sealed class AttachedListener(EndPoint endPoint, ConnectionSet connecti
     private readonly Channel<ConnectionContext> _connections = Channel.CreateUnbounded<ConnectionContext>(
         new UnboundedChannelOptions { SingleReader = true, SingleWriter = false, AllowSynchronousContinuations = true });
 
+    private readonly Lock _gate = new();
+    private int _inFront;
+    private bool _completed;
+
     public EndPoint EndPoint { get; } = endPoint;
+
+    /// <summary>
+    /// Serves connections of event loops before the server sees them; null: the server gets all. It calls <see cref="HandOver"/> for one
+    /// that needs the server, else <see cref="LeftFront"/>.
+    /// </summary>
+    public Action<ConnectionContext, EventLoop>? Front { get; set; }
 
     /// <summary>False once it has been completed: the connection is still the caller's.</summary>
     public bool TryHand(ConnectionContext connection)
     {
         connections.Entered();
-        if (_connections.Writer.TryWrite(connection)) return true;
+        if (Front is { } front && connection.Features.Get<ILoopFeature>() is { } onLoop)
+        {
+            if (TryEnterFront())
+            {
+                front(connection, onLoop.Loop);
+                return true;
+            }
+        }
+        else if (_connections.Writer.TryWrite(connection)) return true;
         connections.Left();
         return false;
     }
 
-    /// <summary>Nothing more comes. What was handed over before is still accepted.</summary>
-    public void Complete() => _connections.Writer.TryComplete();
+    /// <summary>From the front to the server.</summary>
+    public void HandOver(ConnectionContext connection)
+    {
+        _ = _connections.Writer.TryWrite(connection);
+        LeftFront();
+    }
+
+    /// <summary>One less in front.</summary>
+    public void LeftFront()
+    {
+        bool last;
+        lock (_gate) last = --_inFront == 0 && _completed;
+        if (last) _connections.Writer.TryComplete();
+    }
+
+    /// <summary>Nothing more comes but what is in front. What was handed over before is still accepted.</summary>
+    public void Complete()
+    {
+        bool last;
+        lock (_gate)
+        {
+            _completed = true;
+            last = _inFront == 0;
+        }
+        if (last) _connections.Writer.TryComplete();
+    }
+
+    private bool TryEnterFront()
+    {
+        lock (_gate)
+        {
+            if (_completed) return false;
+            _inFront++;
+            return true;
+        }
+    }
 
     public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
     {
@@ -38,16 +91,18 @@ internal sealed class AttachedListener(EndPoint endPoint, ConnectionSet connecti
     public ValueTask UnbindAsync(CancellationToken cancellationToken = default)
     {
         Complete();
+        _connections.Writer.TryComplete();
         return ValueTask.CompletedTask;
     }
 
     public async ValueTask DisposeAsync()
     {
-        Complete();
+        await UnbindAsync();
         while (_connections.Reader.TryRead(out ConnectionContext? connection))
         {
             await connection.DisposeAsync();
-            connections.Left();
+            if (connection.Features.Get<HandedOver>() is { } handed) handed.End();
+            else connections.Left();
         }
     }
 }

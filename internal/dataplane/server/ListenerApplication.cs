@@ -17,8 +17,8 @@ internal abstract class ListenerApplication
 
     public abstract Task StartAsync(KestrelServer server, CancellationToken cancellationToken);
 
-    /// <summary>The short way of plain HTTP/1.1 requests (<see cref="DirectHttp1"/>) before Kestrel's; Kestrel's alone where the application has none.</summary>
-    public virtual ConnectionDelegate Direct(ConnectionDelegate kestrel, TimeSpan idle, TimeProvider time) => kestrel;
+    /// <summary>The short way of plain HTTP/1.1 requests (<see cref="DirectHttp1"/>) before Kestrel's; null where the application has none.</summary>
+    public virtual ConnectionDelegate? Direct(ConnectionDelegate kestrel, TimeSpan idle, TimeProvider time) => null;
 }
 
 /// <summary>Counts what is in flight, and lets clients go while the server drains.</summary>
@@ -33,10 +33,10 @@ internal sealed class ListenerApplication<TContext>(IHttpApplication<TContext> i
 
     public override Task StartAsync(KestrelServer server, CancellationToken cancellationToken) => server.StartAsync(this, cancellationToken);
 
-    public override ConnectionDelegate Direct(ConnectionDelegate kestrel, TimeSpan idle, TimeProvider time) =>
+    public override ConnectionDelegate? Direct(ConnectionDelegate kestrel, TimeSpan idle, TimeProvider time) =>
         inner is GatewayApplication gateway && this is IHttpApplication<Exchange> counted
             ? new DirectHttp1(kestrel, counted, gateway, idle, time).OnConnectionAsync
-            : kestrel;
+            : null;
 
     public TContext CreateContext(IFeatureCollection contextFeatures)
     {

@@ -2,6 +2,7 @@ using System.Net;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
@@ -94,13 +95,15 @@ internal sealed class ListenerServer
             });
         }
 
+        ConnectionDelegate? http = null;
         options.Listen(bound, listen =>
         {
             listen.Protocols = tls && http2 ? HttpProtocols.Http1AndHttp2 : HttpProtocols.Http1;
-            listen.Use(next => connection => TrackAsync(connection, next));
+            listen.Use(next => connection => connection.Features.Get<HandedOver>() is { } handed ? GoOnAsync(handed, connection, http!) : TrackAsync(connection, next));
             listen.Use(LoopAffinity.Middleware);
             listen.Use(next => new ProxyHeaderReader(next, Listener, time, _logger).OnConnectionAsync);
             listen.Use(next => connection => LimitAddressAsync(connection, next));
+            listen.Use(next => http = next);
             if (tls)
             {
                 listen.UseHttps(new TlsHandshakeCallbackOptions
@@ -115,8 +118,61 @@ internal sealed class ListenerServer
             {
                 listen.Use(next => new PrefaceDispatch(next, () => http2Pipeline!, idle, time).OnConnectionAsync);
             }
-            listen.Use(next => _application.Direct(next, idle, time));
+            if (tls) listen.Use(next => _application.Direct(next, idle, time) ?? next);
         });
+
+        // In clear text, what comes before the requests is done here, on the loop that accepted, and Kestrel sees those connections alone
+        // that need it: to be started by it costs more than all the rest of a connection.
+        if (tls || _application.Direct(HandOverAsync, idle, time) is not { } direct) return;
+        ConnectionDelegate front = new ProxyHeaderReader(connection => LimitAddressAsync(connection, direct), Listener, time, _logger).OnConnectionAsync;
+        Attached.Front = (connection, loop) =>
+        {
+            if (EventLoop.Current == loop) _ = ServeInFrontAsync(connection, front);
+            else loop.Post(static state => { var (server, connection, front) = ((ListenerServer, ConnectionContext, ConnectionDelegate))state!; _ = server.ServeInFrontAsync(connection, front); }, (this, connection, front));
+        };
+    }
+
+    private async Task ServeInFrontAsync(ConnectionContext connection, ConnectionDelegate front)
+    {
+        connection.Features.Set<IConnectionLifetimeNotificationFeature>(new CloseNotice());
+        try
+        {
+            await TrackAsync(connection, front);
+        }
+        catch (Exception failure)
+        {
+            ServerLog.ConnectionFailed(_logger, Listener.Name, failure);
+        }
+        // From the moment that Kestrel has it, it is Kestrel's to close.
+        if (connection.Features.Get<HandedOver>() is not null) return;
+        await connection.DisposeAsync();
+        Attached.LeftFront();
+    }
+
+    /// <summary>From the front to Kestrel; ends with the connection.</summary>
+    private Task HandOverAsync(ConnectionContext connection)
+    {
+        HandedOver handed = new((CloseNotice)connection.Features.Get<IConnectionLifetimeNotificationFeature>()!);
+        connection.Features.Set(handed);
+        Attached.HandOver(connection);
+        return handed.Ended;
+    }
+
+    /// <summary>In Kestrel, after the front.</summary>
+    private static async Task GoOnAsync(HandedOver handed, ConnectionContext connection, ConnectionDelegate http)
+    {
+        // What was asked of it in front is asked of Kestrel now.
+        IConnectionLifetimeNotificationFeature? lifetime = connection.Features.Get<IConnectionLifetimeNotificationFeature>();
+        await using CancellationTokenRegistration asked = handed.Notice.ConnectionClosedRequested.UnsafeRegister(static lifetime => ((IConnectionLifetimeNotificationFeature?)lifetime)?.RequestClose(), lifetime);
+        try
+        {
+            if (connection.Features.Get<ILoopFeature>() is { } onLoop) await onLoop.Loop.Switch();
+            await http(connection);
+        }
+        finally
+        {
+            handed.End();
+        }
     }
 
     private async Task TrackAsync(ConnectionContext context, ConnectionDelegate next)

@@ -26,6 +26,9 @@ internal static partial class ServerLog
     [LoggerMessage(105, LogLevel.Error, "A server of listener {Listener} did not stop cleanly")]
     public static partial void ServerStopFailed(ILogger logger, string listener, Exception failure);
 
+    [LoggerMessage(126, LogLevel.Error, "A connection of listener {Listener} failed for a reason of the gateway's own")]
+    public static partial void ConnectionFailed(ILogger logger, string listener, Exception failure);
+
     [LoggerMessage(120, LogLevel.Information, "Candidate {Version} serves {Percent} % of the requests beside {Live}")]
     public static partial void CanaryBegun(ILogger logger, string version, string live, double percent);
 

@@ -42,7 +42,7 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
     // How long a closed connection may take to let its last bytes go, or to be heard out (nginx's lingering_timeout).
     private const long LingerMilliseconds = 5000;
 
-    private readonly CancellationTokenSource _closed = new();
+    private CancellationTokenSource? _closed;
     private readonly TaskCompletionSource _released = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly EpollReader _reader;
     private readonly EpollWriter _writer;
@@ -60,7 +60,6 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         _reader = new EpollReader(this);
         _writer = new EpollWriter(this);
         Transport = this;
-        ConnectionClosed = _closed.Token;
         Items = new ConnectionItems();
         Features = new FeatureCollection(12);
         Features.Set<IConnectionIdFeature>(this);
@@ -100,7 +99,20 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
 
     public override IDuplexPipe Transport { get; set; }
 
-    public override CancellationToken ConnectionClosed { get; set; }
+    /// <summary>Made when it is first asked for: whoever watches the connection from its loop needs none.</summary>
+    public override CancellationToken ConnectionClosed
+    {
+        get
+        {
+            if (Volatile.Read(ref _closed) is { } known) return known.Token;
+            CancellationTokenSource made = new();
+            if (Interlocked.CompareExchange(ref _closed, made, null) is { } other) return other.Token;
+            // Either the departure sees the source, or this sees the departure.
+            if (IsPeerGone) CancelClosed();
+            return made.Token;
+        }
+        set => throw new NotSupportedException();
+    }
 
     public override EndPoint? RemoteEndPoint { get; set; }
 
@@ -132,7 +144,7 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
         // Who was refused, or went away in the middle of something, leaves bytes behind; nobody uses them any more.
         _reader.Complete();
         _writer.Reclaim();
-        _closed.Dispose();
+        Volatile.Read(ref _closed)?.Dispose();
     }
 
     /// <summary>The peer has closed or reset: the watcher is told here and now, whoever watches <see cref="ConnectionClosed"/> away from the loop.</summary>
@@ -140,21 +152,23 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
     {
         if (Interlocked.Exchange(ref _gone, 1) != 0) return;
         Watcher?.OnPeerGone();
-        ThreadPool.UnsafeQueueUserWorkItem(
-            static connection =>
-            {
-                try
-                {
-                    connection._closed.Cancel();
-                }
-                catch (ObjectDisposedException)
-                {
-                    // The connection was disposed first; nobody watches any more.
-                }
-            },
-            this,
-            preferLocal: false);
+        if (Volatile.Read(ref _closed) is not null) CancelClosed();
     }
+
+    private void CancelClosed() => ThreadPool.UnsafeQueueUserWorkItem(
+        static closed =>
+        {
+            try
+            {
+                closed.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // The connection was disposed first; nobody watches any more.
+            }
+        },
+        _closed!,
+        preferLocal: false);
 
     private void OnLoop(Action<EpollConnection> action)
     {
