@@ -30,13 +30,12 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
         KestrelDownstream client = exchange.Downstream;
         if (EventLoop.Current != loop) await loop.Switch();
 
-        RequestBodyContent? body = client.UpgradeProtocol is null && client.HasRequestBody
-            ? new RequestBodyContent(exchange, client.RequestHeaders.ContentLength, bodyLimit, route.AttemptTimeout)
-            : null;
-        bool expectsContinue = body is not null && client.Protocol != "HTTP/1.0" && HopByHop.HasToken(client.RequestHeaders.Expect, "100-continue");
-        bool toHead = client.Method == "HEAD", hasBody = body is not null;
+        bool toHead = client.Method == "HEAD", hasBody = client.UpgradeProtocol is null && client.HasRequestBody;
+        bool expectsContinue = hasBody && client.Protocol != "HTTP/1.0" && HopByHop.HasToken(client.RequestHeaders.Expect, "100-continue");
         byte[] head = LoopBuffers.Rent(HeadBuffer);
-        int headLength = WriteHead(exchange, upstream, expectsContinue, ref head, ref body);
+        // A small body that is here already goes with the head: one call less, and it can be sent again when the connection turns out stale.
+        int headLength = WriteHead(exchange, upstream, expectsContinue, hasBody && !expectsContinue, ref head, out bool whole);
+        RequestBodyContent? body = hasBody && !whole ? new RequestBodyContent(exchange, client.RequestHeaders.ContentLength, bodyLimit, route.AttemptTimeout) : null;
 
         request.UpstreamStartedAt = services.Time.GetTimestamp();
         deadline.BeginAttempt(request.UpstreamStartedAt, route.AttemptTimeout);
@@ -63,7 +62,14 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
                 if (deadline.Guard(connection))
                 {
                     response.Begin(connection);
+                    if (head.Length == 0)
+                    {
+                        head = LoopBuffers.Rent(HeadBuffer);
+                        headLength = WriteHead(exchange, upstream, expectsContinue, takeBody: false, ref head, out _);
+                    }
                     bool sent = await connection.SendAsync(head.AsMemory(0, headLength));
+                    // A thousand requests that wait for their answers are not to hold a buffer each, for what may have to be written again once a day.
+                    if (!hasBody) GiveBack(ref head);
                     if (body is not null && sent && !expectsContinue) exchange.Sending = SendBodyAsync(exchange, body, connection);
                     if (expectsContinue)
                     {
@@ -128,7 +134,7 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
                 await sending;
                 exchange.Sending = null;
             }
-            LoopBuffers.Return(head);
+            GiveBack(ref head);
             response.End();
             exchange.HeadersReceived = false;
             if (connection is not null)
@@ -141,14 +147,19 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
         }
     }
 
-    private static int WriteHead(Exchange exchange, LoopUpstream upstream, bool expectsContinue, ref byte[] buffer, ref RequestBodyContent? body)
+    private static int WriteHead(Exchange exchange, LoopUpstream upstream, bool expectsContinue, bool takeBody, ref byte[] buffer, out bool whole)
     {
         var head = new Http1HeadSink(buffer);
         Http1RequestHead.Write(exchange, upstream.Authority, expectsContinue, ref head);
-        // A small body that is here already goes with the head: one call less, and it can be sent again when the connection turns out stale.
-        if (body is not null && !expectsContinue && TakeWhole(exchange, exchange.Downstream, ref head)) body = null;
+        whole = takeBody && TakeWhole(exchange, exchange.Downstream, ref head);
         buffer = head.Buffer;
         return head.Length;
+    }
+
+    private static void GiveBack(ref byte[] buffer)
+    {
+        if (buffer.Length != 0) LoopBuffers.Return(buffer);
+        buffer = [];
     }
 
     /// <summary>No connection when there is none to be had, or a deadline struck before there was.</summary>
