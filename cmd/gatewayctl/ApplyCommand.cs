@@ -12,14 +12,23 @@ internal static class ApplyCommand
         var dryRun = new Option<bool>("--dry-run") { Description = "Do everything but apply it" };
         var rollout = new Option<string>("--rollout") { Description = "Take it through this rollout of its configuration, in place of all at once", HelpName = "NAME" };
         var watch = new Option<bool>("--watch") { Description = "With --rollout: show how it goes until it ends. Exit code 0 when it was promoted" };
-        var command = new Command("apply", "Make a document the live configuration") { file, ifMatch, dryRun, rollout, watch, DocumentFile.Yaml };
+        var remove = new Option<bool>("--remove") { Description = "Apply no document, but take away the one applied before: what the file or a bundle brought is live then" };
+        file.Arity = ArgumentArity.ZeroOrOne;
+        var command = new Command("apply", "Make a document the live configuration") { file, ifMatch, dryRun, rollout, watch, remove, DocumentFile.Yaml };
         command.Validators.Add(parsed =>
         {
             if (parsed.GetValue(watch) && parsed.GetValue(rollout) is null) parsed.AddError("--watch needs --rollout.");
             if (parsed.GetValue(dryRun) && parsed.GetValue(rollout) is not null) parsed.AddError("--dry-run and --rollout do not go together.");
+            if (parsed.GetResult(file) is { Tokens.Count: > 0 } == parsed.GetValue(remove)) parsed.AddError("Give a FILE, or --remove.");
         });
         command.SetBody(async (parsed, session, cancellationToken) =>
         {
+            if (parsed.GetValue(remove))
+            {
+                string? live = parsed.GetValue(ifMatch);
+                await RemoveAsync(session, live is null ? null : await session.ResolveVersionAsync(live, cancellationToken), cancellationToken);
+                return;
+            }
             (byte[] bytes, DocumentFormat format) = await DocumentFile.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(DocumentFile.Yaml), cancellationToken);
             string? match = parsed.GetValue(ifMatch);
             if (match is not null) match = await session.ResolveVersionAsync(match, cancellationToken);
@@ -34,5 +43,12 @@ internal static class ApplyCommand
             return ExitCode.Ok;
         });
         return command;
+    }
+
+    private static async Task RemoveAsync(Session session, string? ifMatch, CancellationToken cancellationToken)
+    {
+        ApplyResult result = await session.Client.RemoveAsync(ifMatch, cancellationToken);
+        session.Output.Warn(result.Warnings);
+        if (!session.Output.Json(result, ClientJson.Default.ApplyResult)) session.Output.Line($"removed; live is {result.Version}");
     }
 }

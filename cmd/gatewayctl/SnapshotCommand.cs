@@ -21,6 +21,7 @@ internal static class SnapshotCommand
             output.Line($"routes    {snapshot.Routes}");
             output.Line($"pools     {snapshot.Pools}");
             output.Line($"retired   {snapshot.RetiredSnapshots}");
+            if (snapshot.Layers is [_, _, ..]) PrintLayers(output, snapshot.Layers);
             if (snapshot.Pull is { } pull) PrintPull(output, pull);
             output.Line("");
             output.Table(
@@ -31,6 +32,12 @@ internal static class SnapshotCommand
                 }));
         });
         return command;
+    }
+
+    private static void PrintLayers(Output output, IReadOnlyList<Layer> layers)
+    {
+        foreach (Layer layer in layers.Reverse())
+            output.Line($"layer     {layer.Source} ({layer.Priority}, {layer.Merge}{(layer.Covered ? ", covered" : "")}), by {layer.Actor}, {Output.Time(layer.At)}");
     }
 
     private static void PrintPull(Output output, PullState pull)

@@ -43,6 +43,14 @@ public sealed partial class GatewayClient : IDisposable
         return SendAsync(request, ClientJson.Default.ApplyResult, cancellationToken);
     }
 
+    /// <summary>Takes away what the admin API brought: what other sources brought is live then. Errors: 404 when it brought nothing, 409 when nothing would be left, 412 as above.</summary>
+    public Task<ApplyResult> RemoveAsync(string? ifMatch = null, CancellationToken cancellationToken = default)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Delete, "/admin/config");
+        if (ifMatch is not null) _ = request.Headers.TryAddWithoutValidation("If-Match", $"\"{ifMatch}\"");
+        return SendAsync(request, ClientJson.Default.ApplyResult, cancellationToken);
+    }
+
     /// <summary>Checks a document against everything but the live version. Errors: 400 with all of them.</summary>
     public Task<ValidateResult> ValidateAsync(
         ReadOnlyMemory<byte> document, DocumentFormat format = DocumentFormat.Json, CancellationToken cancellationToken = default) =>
@@ -98,9 +106,16 @@ public sealed partial class GatewayClient : IDisposable
     public Task<ConfigDocument> GetConfigAsync(CancellationToken cancellationToken = default) => GetConfigAsync(null, cancellationToken);
 
     /// <summary>The document that was live at a time, or of a stored version; null for the live one. Errors: 404 when nothing is stored for it.</summary>
-    public async Task<ConfigDocument> GetConfigAsync(string? at, CancellationToken cancellationToken = default)
+    public Task<ConfigDocument> GetConfigAsync(string? at, CancellationToken cancellationToken = default) =>
+        GetDocumentAsync(at is null ? "/admin/config" : $"/admin/config?at={Uri.EscapeDataString(at)}", cancellationToken);
+
+    /// <summary>What a source (<c>file</c>, <c>admin</c>, <c>bundle</c>) brought to the live configuration; its digest takes the version's place. Errors: 404 when it brought nothing.</summary>
+    public Task<ConfigDocument> GetLayerAsync(string source, CancellationToken cancellationToken = default) =>
+        GetDocumentAsync($"/admin/config?layer={Uri.EscapeDataString(source)}", cancellationToken);
+
+    private async Task<ConfigDocument> GetDocumentAsync(string path, CancellationToken cancellationToken)
     {
-        using HttpResponseMessage response = await SendAsync(Get(at is null ? "/admin/config" : $"/admin/config?at={Uri.EscapeDataString(at)}"), cancellationToken);
+        using HttpResponseMessage response = await SendAsync(Get(path), cancellationToken);
         byte[] bytes = await response.Content.ReadAsByteArrayAsync(cancellationToken);
         return new ConfigDocument(
             response.Headers.ETag?.Tag.Trim('"') ?? "", response.Content.Headers.ContentType?.MediaType ?? "application/json", bytes);

@@ -43,7 +43,19 @@ public sealed record Snapshot(
 {
     /// <summary>How it stands with the distributor that bundles are pulled from; null when none is asked.</summary>
     public PullState? Pull { get; init; }
+
+    /// <summary>What the sources brought, the lowest priority first; empty from a gateway that does not tell.</summary>
+    public IReadOnlyList<Layer> Layers { get; init; } = [];
 }
+
+/// <summary>The document that a source brought last.</summary>
+/// <param name="Source"><c>file</c>, <c>admin</c> or <c>bundle</c>.</param>
+/// <param name="Merge"><c>replace</c> or <c>byName</c>.</param>
+/// <param name="Actor">Who brought it, or the file's path.</param>
+/// <param name="Digest">Lower-case hex SHA-256 of its bytes.</param>
+/// <param name="Format"><c>json</c> or <c>yaml</c>.</param>
+/// <param name="Covered">A layer above replaces it: nothing of it is live.</param>
+public sealed record Layer(string Source, int Priority, string Merge, string Actor, DateTimeOffset At, string Digest, string Format, bool Covered);
 
 /// <summary>The pulls of a gateway.</summary>
 /// <param name="LastSuccess">When the distributor last answered as it should; null for not yet.</param>

@@ -34,7 +34,7 @@ public enum ObjectChangeKind
 public static class ConfigDifference
 {
     // What a route is called and which requests it is for says nothing of what it does with them.
-    private static readonly string[] NotTreatment = ["name", "listeners", "match", "expect"];
+    private static readonly string[] NotTreatment = ["name", "listeners", "match", "expect", "overridable"];
 
     private static readonly string[] PerRequest = ["name", "trustedProxies", "limits"];
 
@@ -57,12 +57,12 @@ public static class ConfigDifference
         return changes;
     }
 
-    /// <summary>The fields by which two routes treat requests differently: all that differ but name, listeners, match and expect.</summary>
+    /// <summary>The fields by which two routes treat requests differently: all that differ but name, listeners, match, expect and overridable.</summary>
     public static IReadOnlyList<string> Treatment(RouteConfig before, RouteConfig after) =>
         ReferenceEquals(before, after) ? [] : [.. Shape<RouteConfig>().ChangedFields(before, after).Except(NotTreatment)];
 
     /// <summary>Whether two pools say the same.</summary>
-    public static bool Same(PoolConfig a, PoolConfig b) => Shape<PoolConfig>().Same(a, b);
+    public static bool Same(PoolConfig a, PoolConfig b) => Shape<PoolConfig>().Same(a.Overridable == b.Overridable ? a : a with { Overridable = b.Overridable }, b);
 
     /// <summary>Whether two listeners take connections alike: all but what is looked at for each request, and how long clients may take.</summary>
     public static bool SameConnections(ListenerConfig a, ListenerConfig b) => !Shape<ListenerConfig>().ChangedFields(a, b).Except(PerRequest).Any();

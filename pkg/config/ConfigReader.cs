@@ -44,6 +44,16 @@ public static class ConfigReader
 {
     private static readonly ReadOptions DefaultOptions = new();
 
+    /// <summary>Reads a document's form alone: what its fields mean, and whether what they refer to is there, is not looked at.</summary>
+    public static ReadResult ReadForm(ReadOnlySpan<byte> utf8, ReadOptions? options = null)
+    {
+        var context = new ReadContext(options ?? DefaultOptions);
+        GatewayConfig? config = DocumentParser.Parse(utf8, context);
+        return context.Errors.Count == 0
+            ? new ReadResult(config, [], []) { HoldsLiteralSecret = context.HoldsLiteralSecret }
+            : new ReadResult(null, ErrorLocator.Locate(utf8, context.Errors.ToList(), context.Options.Position), []);
+    }
+
     /// <summary>Reads and validates a document.</summary>
     public static ReadResult ReadJson(ReadOnlySpan<byte> utf8, ReadOptions? options = null)
     {

@@ -11,6 +11,12 @@ public sealed record GatewayConfig
     [JsonName("$schema")]
     public string? Schema { get; init; }
 
+    [Doc("How this document goes together with those of other sources (a file has priority 50, the admin API 100, a bundle 150). With byName the same name in two of them is an error, unless the lower one is overridable; routes of the higher one come first.")]
+    public MergeMode Merge { get; init; }
+
+    [Doc("A document of higher priority may have other objects of the same names, and other sections.")]
+    public bool Overridable { get; init; }
+
     [Doc("The sockets the gateway listens on. They are part of the snapshot: an apply may add, change or remove one, and an unchanged one keeps its socket and its connections.")]
     public IReadOnlyList<ListenerConfig> Listeners { get; init; } = [];
 
@@ -71,6 +77,9 @@ public sealed record CertificateConfig
 
     [Doc("Password of an encrypted private key.")]
     public Secret? KeyPassword { get; init; }
+
+    [Doc("A document of higher priority may have another certificate of this name.")]
+    public bool Overridable { get; init; }
 }
 
 [Doc("The access log.")]

@@ -28,6 +28,9 @@ public sealed record ListenerConfig
 
     [Doc("What a client may send and hold.")]
     public ListenerLimitsConfig Limits { get; init; } = new();
+
+    [Doc("A document of higher priority may have another listener of this name.")]
+    public bool Overridable { get; init; }
 }
 
 public enum ListenerProtocol

@@ -41,6 +41,9 @@ public sealed record PoolConfig
 
     [Doc("Refuse requests for a while when too many fail, for each route by itself: 503 circuit_open. Absent: never.")]
     public BreakerConfig? Breaker { get; init; }
+
+    [Doc("A document of higher priority may have another pool of this name.")]
+    public bool Overridable { get; init; }
 }
 
 [Doc("One upstream endpoint.")]

@@ -38,6 +38,9 @@ public sealed record RouteConfig
 
     [Doc("Requests whose outcome must be as said before this document is applied; a rollback does not ask. They may be about other routes than the one they stand in.")]
     public IReadOnlyList<ExpectConfig> Expect { get; init; } = [];
+
+    [Doc("A document of higher priority may have another route of this name.")]
+    public bool Overridable { get; init; }
 }
 
 [Doc("All of the conditions given must hold. Precedence between routes is the Gateway API's: exact host, longer wildcard, any host; exact path, longest prefix, regular expression; method; number of headers; number of query parameters; order in the document.")]

@@ -50,7 +50,7 @@ public sealed partial class AdminApi
         _logins = host.Metrics.Counter("admin_logins_failed_total", "Requests to the admin API that were refused for their token, by reason.", "reason");
         _endpoints = new Dictionary<string, Endpoint[]>(StringComparer.Ordinal)
         {
-            ["/admin/config"] = [new("GET", config.GetAsync), new("POST", config.ApplyAsync)],
+            ["/admin/config"] = [new("GET", config.GetAsync), new("POST", config.ApplyAsync), new("DELETE", config.RemoveAsync)],
             ["/admin/validate"] = [new("POST", config.ValidateAsync)],
             ["/admin/diff"] = [new("POST", diff.HandleAsync)],
             ["/admin/explain"] = [new("POST", explain.HandleAsync)],

@@ -33,6 +33,16 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, RolloutDirector rollouts
         }
     }
 
+    /// <summary>Takes the admin API's layer away.</summary>
+    public async Task RemoveAsync(HttpContext context, ChangeOrigin origin)
+    {
+        string? previous = queue.Live?.Version;
+        ApplyResult result = await queue.RemoveLayerAsync(origin, IfMatch(context.Request), context.RequestAborted);
+        if (result is { Outcome: ApplyOutcome.UnknownVersion, Errors: [var error] })
+            await AdminJson.ProblemAsync(context, error.Code == "no_layer" ? 404 : 409, error.Code, error.Code == "no_layer" ? "No Layer" : "Last Layer", error.Message);
+        else await AnswerAsync(context, result, previous);
+    }
+
     public async Task ValidateAsync(HttpContext context, ChangeOrigin origin)
     {
         using RequestBody? body = await ReadDocumentAsync(context);
@@ -68,11 +78,16 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, RolloutDirector rollouts
     }
 
     /// <summary>
-    /// The exact bytes of the live document, or (<c>?version=</c>, <c>?at=VERSION|TIME</c>) of a stored one. Secrets are in it as the references that were written; one
+    /// The exact bytes of the live document, or (<c>?version=</c>, <c>?at=VERSION|TIME</c>) of a stored one, or (<c>?layer=SOURCE</c>) of one of the layers it is made of. Secrets are in it as the references that were written; one
     /// that holds a secret itself is shown in its canonical form, without it.
     /// </summary>
     public async Task GetAsync(HttpContext context, ChangeOrigin origin)
     {
+        if (context.Request.Query["layer"].ToString() is { Length: > 0 } layer)
+        {
+            await LayerEndpoint.GetAsync(context, queue, layer);
+            return;
+        }
         string? version = context.Request.Query["at"];
         version ??= context.Request.Query["version"];
         (byte[]? Content, string Version, DocumentFormat Format) found;

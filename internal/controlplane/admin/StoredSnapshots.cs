@@ -33,7 +33,7 @@ internal sealed class StoredSnapshots(DataPlaneHost host, ApplyQueue queue, Stor
             await AdminJson.ProblemAsync(context, 500, ApplyLedger.StoreFailed, "Store Failed", $"the stored document cannot be read: {e.Message}");
             return null;
         }
-        if (found.Content is not null) return new ConfigDocument(found.Content, found.Format);
+        if (found.Content is not null) return new ConfigDocument(found.Content, found.Format).AsWhole();
         await AdminJson.ProblemAsync(context, 404, "unknown_version", "Unknown Version", $"nothing is stored for '{at}'; GET /admin/history lists versions and times");
         return null;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Layers;
 using Gateway.ControlPlane.Store;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Server;
@@ -41,6 +42,7 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
             writer.WriteNumber("routes", at.snapshot.Config.Routes.Count);
             writer.WriteNumber("pools", at.snapshot.Config.Pools.Count);
             writer.WriteNumber("retiredSnapshots", at.host.RetiredSnapshots);
+            LayerJson.Write(writer, at.live.Layers.All, layer => !at.live.Layers.Effective.Contains(layer));
             if (at.pull is not null) PullView.Write(writer, at.pull);
             AdminJson.Errors(writer, "warnings", at.live.Warnings);
             writer.WriteEndObject();

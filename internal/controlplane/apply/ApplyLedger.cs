@@ -1,4 +1,5 @@
 using Gateway.Config;
+using Gateway.ControlPlane.Layers;
 using Gateway.ControlPlane.Store;
 using Microsoft.Extensions.Logging;
 
@@ -18,6 +19,8 @@ internal sealed partial class ApplyLedger(ConfigStore store, AuditLog audit, App
         try
         {
             store.Save(document.Digest, document.FormatName, document.Content.Span);
+            foreach (SourceLayer layer in document.Layers?.All ?? [])
+                if (layer.Content is { } content) store.Save(layer.Digest, layer.Format, content.Span);
             return null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

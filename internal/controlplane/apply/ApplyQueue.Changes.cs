@@ -39,6 +39,8 @@ public sealed partial class ApplyQueue
         if (!request.DryRun && Rollout?.Running is { } running) return End(RolloutRuns(request, running, start));
         if (fromFile) FileDigest = request.Document.Digest;
         if (Refusal(request) is { } refused) return End(refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start), refused.Candidate);
+        request = request with { Document = Layered(request.Document, origin, out IReadOnlyList<ConfigError> conflicts) };
+        if (conflicts.Count > 0) return End(Rejected(new Candidate(request.Document) { Errors = conflicts }, request, start));
         // A file that was mended is to be live as the file's, also if it is the last good configuration word for word.
         LiveConfiguration? live = Live;
         LiveConfiguration? same = live?.Origin.Source == "last-good" ? null : live;
@@ -53,7 +55,7 @@ public sealed partial class ApplyQueue
         {
             // The same again, but signed anew: bundles before this one are stale from now on.
             // Or it is another change of the fleet, which happens to bring the same.
-            if (request is { Bundle: not null, DryRun: false } or { Fleet: not null })
+            if (request is { Bundle: not null, DryRun: false } or { Fleet: not null } || (!request.DryRun && IsOfOtherLayers(request.Document)))
             {
                 candidate = candidate with { Config = _host.Current!.Config };
                 (_, Sharing? told) = await PublishAndShareAsync(candidate with { Snapshot = _host.Current }, Change(candidate, request, request.Detail), request.Fleet);
@@ -79,7 +81,7 @@ public sealed partial class ApplyQueue
     }
 
     private static SharedChange Change(Candidate candidate, ApplyRequest request, string? detail) =>
-        new(request.Document, candidate.Version!, request.Origin, candidate.Config!.History.Keep) { IfMatch = request.IfMatch, BundleSequence = request.Bundle?.Sequence, Detail = detail };
+        new(candidate.Document, candidate.Version!, request.Origin, candidate.Config!.History.Keep) { IfMatch = request.IfMatch, BundleSequence = request.Bundle?.Sequence, Detail = detail };
 
     // Here, where changes are one after another: of two bundles that come at once only the order of their sequences may win.
     private (ApplyOutcome Outcome, Candidate Candidate)? Refusal(ApplyRequest request)
@@ -128,6 +130,7 @@ public sealed partial class ApplyQueue
             (candidate, shared) = await PublishAndShareAsync(candidate, change, null);
         }
         if (candidate.IsBroken) return Ended(ApplyOutcome.Rejected, candidate, "rollback", origin, start);
+        candidate = candidate with { Document = candidate.Document.With(LayersOf(target)) };
         candidate = Publicize(WithPending(candidate, shared), origin, start, target.Sequence, detail, stored: true, fleet: StampOf(shared));
         return Ended(ApplyOutcome.Applied, candidate, "rollback", origin, start);
     }
@@ -136,7 +139,7 @@ public sealed partial class ApplyQueue
     {
         try
         {
-            return _steps.Read(ConfigDocument.Of(record, _store.Read(record)));
+            return _steps.Read(ConfigDocument.Of(record, _store.Read(record)).With(LayersOf(record)));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

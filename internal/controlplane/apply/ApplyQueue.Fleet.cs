@@ -21,7 +21,7 @@ public sealed partial class ApplyQueue
         if (live.FleetSequence is { } known) return new Sharing(SharingResult.Shared, known);
         long start = _time.GetTimestamp();
         HistoryRecord? record = _store.History().FirstOrDefault(r => r.Sequence == live.Sequence);
-        ConfigDocument document = new(ReadLive(live), live.Format);
+        ConfigDocument document = new ConfigDocument(ReadLive(live), live.Format).With(live.Layers);
         Sharing shared = await Sharing!.ShareAsync(
             new SharedChange(document, live.Version, live.Origin, _host.Current!.Config.History.Keep) { After = after, BundleSequence = _store.BundleSequence, Detail = record?.Detail },
             static () => Task.FromResult(true));

@@ -50,6 +50,7 @@ public sealed partial class ApplyQueue
                 Target = target,
                 BundleSequence = bundle,
                 FleetSequence = fleet,
+                Layers = Recorded(LayersOf(document, origin, now), document, origin),
             }, candidate.Config!.History.Keep, warnings);
         }
         SetLive(candidate, origin, now, sequence, warnings, stored, fleet);
@@ -59,7 +60,7 @@ public sealed partial class ApplyQueue
     private void SetLive(Candidate candidate, ChangeOrigin origin, DateTimeOffset at, long sequence, IReadOnlyList<ConfigError> warnings, bool stored, long? fleet = null)
     {
         ConfigDocument document = candidate.Document;
-        Volatile.Write(ref _live, new LiveConfiguration(candidate.Version!, document.Digest, document.Format, origin, at, sequence, warnings, stored ? null : document.Content.ToArray()) { FleetSequence = fleet });
+        Volatile.Write(ref _live, new LiveConfiguration(candidate.Version!, document.Digest, document.Format, origin, at, sequence, warnings, stored ? null : document.Content.ToArray()) { FleetSequence = fleet, Layers = LayersOf(document, origin, at).Kept(stored) });
         _ledger.Live(candidate.Version!, origin.Source);
         Published?.Invoke();
     }

@@ -18,9 +18,12 @@ public sealed partial class ApplyQueue
         long start = _time.GetTimestamp();
         HistoryRecord? last = _store.LastApplied;
         FileDigest = file?.Digest;
-        Candidate candidate = file is null
-            ? new Candidate(new ConfigDocument(default, DocumentFormat.Json)) { Errors = [fileError!] }
-            : _steps.CompileAndCheck(_steps.Read(file), origin.Source);
+        if (file is not null && last is not null && IsUnchangedMerge(file, last) && await ContinueAsync(last, start) is { } merged) return merged;
+        IReadOnlyList<ConfigError> conflicts = file is null ? [fileError!] : [];
+        ConfigDocument whole = file is null ? new ConfigDocument(default, DocumentFormat.Json) : Restarted(file, last, origin, out conflicts);
+        Candidate candidate = conflicts.Count > 0
+            ? new Candidate(whole) { Errors = conflicts }
+            : _steps.CompileAndCheck(_steps.Read(whole), origin.Source);
         if (!candidate.IsBroken)
         {
             if (last is { Source: "admin" or "bundle" or "rollback" or FleetSource } && last.Version != candidate.Version

@@ -96,7 +96,7 @@ public sealed partial class ApplyQueue : IAsyncDisposable
         AloneAsync(() => Task.Factory.StartNew(comparison, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default), cancellationToken);
 
     private Task<Candidate> AloneAsync(ConfigDocument document, Func<Candidate, string, Candidate> step, CancellationToken cancellationToken) =>
-        AloneAsync(() => OnAThreadOfItsOwn(document, () => step(_steps.Read(document), "admin")), cancellationToken);
+        AloneAsync(() => OnAThreadOfItsOwn(document, () => step(ReadLayered(document), "admin")), cancellationToken);
 
     private async Task<T> AloneAsync<T>(Func<Task<T>> work, CancellationToken cancellationToken)
     {

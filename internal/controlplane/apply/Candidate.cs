@@ -31,7 +31,7 @@ internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
     public Candidate Read(ConfigDocument document)
     {
         DocumentReading reading = reader.Read(document);
-        return new Candidate(document) { Config = reading.Config, Version = reading.Version, Errors = reading.Errors, Warnings = reading.Warnings };
+        return new Candidate(document) { Config = reading.Config, Version = reading.Version, Errors = Named(document, reading.Errors), Warnings = Named(document, reading.Warnings) };
     }
 
     /// <summary>
@@ -42,7 +42,7 @@ internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
     public Candidate CompileAndCheck(Candidate candidate, string source, string? rollout = null)
     {
         candidate = Compile(candidate, source);
-        if (!candidate.IsBroken) candidate = candidate with { Errors = host.CheckExpectations(candidate.Snapshot!) };
+        if (!candidate.IsBroken) candidate = candidate with { Errors = Named(candidate.Document, host.CheckExpectations(candidate.Snapshot!)) };
         return candidate.IsBroken ? candidate : candidate with { Errors = ReplayGate.Check(candidate.Config!, rollout ?? ReplayGate.Default, host.Replay(candidate.Snapshot!)) };
     }
 
@@ -54,10 +54,14 @@ internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
         return candidate with
         {
             Snapshot = compiled.Snapshot,
-            Errors = compiled.Errors,
-            Warnings = [.. candidate.Warnings, .. compiled.Warnings],
+            Errors = Named(candidate.Document, compiled.Errors),
+            Warnings = [.. candidate.Warnings, .. Named(candidate.Document, compiled.Warnings)],
         };
     }
+
+    /// <summary>With the layers that they are from, where the document is made of several.</summary>
+    private static IReadOnlyList<ConfigError> Named(ConfigDocument document, IReadOnlyList<ConfigError> errors) =>
+        document.Merged is not { } merged || errors.Count == 0 ? errors : [.. errors.Select(merged.Named)];
 }
 
 /// <summary>What a check without any gateway found.</summary>

@@ -1,3 +1,5 @@
+using Gateway.Config;
+using Gateway.ControlPlane.Layers;
 using Gateway.ControlPlane.Store;
 
 namespace Gateway.ControlPlane.Apply;
@@ -22,6 +24,19 @@ public sealed class ConfigDocument(ReadOnlyMemory<byte> content, DocumentFormat 
 
     /// <summary>A stored document of which only the name is at hand.</summary>
     internal static ConfigDocument Stored(string digest, DocumentFormat format) => new(default, format) { _digest = digest };
+
+    /// <summary>The layers that it is made of; null when that was not asked yet, or it is no source's.</summary>
+    internal LayerSet? Layers { get; private init; }
+
+    /// <summary>Where its parts are from; null when it is one source's document.</summary>
+    internal MergedDocument? Merged { get; private init; }
+
+    /// <summary>To be taken as the whole configuration, whatever it says of merging: it was live as it is.</summary>
+    internal bool IsWhole { get; private init; }
+
+    internal ConfigDocument With(LayerSet layers, MergedDocument? merged = null) => new(Content, Format) { _digest = _digest, Layers = layers, Merged = merged, IsWhole = IsWhole };
+
+    internal ConfigDocument AsWhole() => new(Content, Format) { _digest = _digest, Layers = Layers, Merged = Merged, IsWhole = true };
 
     public ReadOnlyMemory<byte> Content { get; } = content;
 

@@ -24,7 +24,7 @@ public sealed class DocumentReader(string baseDirectory)
         }
         ReadResult read = document.Format == DocumentFormat.Yaml
             ? YamlReader.Read(document.Content, _options)
-            : ConfigReader.ReadJson(document.Content.Span, _options);
+            : ConfigReader.ReadJson(document.Content.Span, document.Merged is { } merged ? _options with { Position = merged.Position } : _options);
         return read.Config is null
             ? new DocumentReading(null, null, read.Errors, read.Warnings)
             : new DocumentReading(read.Config, CanonicalConfig.Version(read.Config), [], read.Warnings);

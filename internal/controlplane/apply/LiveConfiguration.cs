@@ -1,4 +1,5 @@
 using Gateway.Config;
+using Gateway.ControlPlane.Layers;
 
 namespace Gateway.ControlPlane.Apply;
 
@@ -18,4 +19,7 @@ public sealed record LiveConfiguration(
 {
     /// <summary>Which change of the fleet it is; null outside a fleet, and while the fleet does not know of it.</summary>
     public long? FleetSequence { get; init; }
+
+    /// <summary>What the sources brought of which it is made, and what is covered by that.</summary>
+    public LayerSet Layers { get; init; } = LayerSet.Empty;
 }

@@ -19,4 +19,13 @@ internal static class ShownDocument
         if (read.Config is null) return null;
         return read.HoldsLiteralSecret ? (CanonicalConfig.WriteForDisplay(read.Config), DocumentFormat.Json) : (content, format);
     }
+
+    /// <summary>The same of a layer, which may refer to what other layers bring.</summary>
+    public static (ReadOnlyMemory<byte> Content, DocumentFormat Format)? OfLayer(ReadOnlyMemory<byte> content, DocumentFormat format)
+    {
+        if ((format == DocumentFormat.Yaml ? YamlReader.Convert(content, out _)?.Json : content) is not { } json) return null;
+        ReadResult read = ConfigReader.ReadForm(json.Span, Unresolved);
+        if (read.Config is null) return null;
+        return read.HoldsLiteralSecret ? (CanonicalConfig.WriteForDisplay(read.Config), DocumentFormat.Json) : (content, format);
+    }
 }

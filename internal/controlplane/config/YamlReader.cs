@@ -12,8 +12,13 @@ namespace Gateway.ControlPlane.Documents;
 /// </summary>
 internal static class YamlReader
 {
-    public static ReadResult Read(ReadOnlyMemory<byte> document, ReadOptions options)
+    public static ReadResult Read(ReadOnlyMemory<byte> document, ReadOptions options) =>
+        Convert(document, out ConfigError? error) is { } converted ? ConfigReader.ReadJson(converted.Json.Span, options with { Position = converted.Places.Find }) : new ReadResult(null, [error!], []);
+
+    /// <summary>The document as JSON, and where each token of that stands in the YAML; null with an error when it is no YAML that is taken.</summary>
+    public static (ReadOnlyMemory<byte> Json, YamlPlaces Places)? Convert(ReadOnlyMemory<byte> document, out ConfigError? error)
     {
+        error = null;
         var json = new ArrayBufferWriter<byte>(document.Length + 256);
         var places = new YamlPlaces();
         try
@@ -23,18 +28,18 @@ internal static class YamlReader
         }
         catch (YamlRefusedException refused)
         {
-            return Failed(refused.Code, refused.Message, refused.Place);
+            error = Failed(refused.Code, refused.Message, refused.Place);
         }
         catch (YamlException e)
         {
-            return Failed(ConfigErrorCodes.Syntax, Plain(e.Message), e.Start);
+            error = Failed(ConfigErrorCodes.Syntax, Plain(e.Message), e.Start);
         }
         // The parser means to throw YamlException only; text that leads it astray in another way is broken all the same.
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException or NullReferenceException or KeyNotFoundException or InvalidCastException)
         {
-            return Failed(ConfigErrorCodes.Syntax, "this is not YAML", default);
+            error = Failed(ConfigErrorCodes.Syntax, "this is not YAML", default);
         }
-        return ConfigReader.ReadJson(json.WrittenSpan, options with { Position = places.Find });
+        return error is null ? (json.WrittenMemory, places) : null;
     }
 
     private static string Decode(ReadOnlySpan<byte> utf8)
@@ -52,8 +57,8 @@ internal static class YamlReader
         }
     }
 
-    private static ReadResult Failed(string code, string message, Mark place) =>
-        new(null, [new ConfigError("", code, place.Line == 0 ? message : $"{message} (line {place.Line}, column {place.Column})")], []);
+    private static ConfigError Failed(string code, string message, Mark place) =>
+        new("", code, place.Line == 0 ? message : $"{message} (line {place.Line}, column {place.Column})");
 
     private static string Plain(string message)
     {

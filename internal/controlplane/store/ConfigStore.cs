@@ -123,7 +123,7 @@ public sealed class ConfigStore : IDisposable
         lock (_gate)
         {
             string path = DocumentPath(digest, format);
-            if (!_records.Exists(r => r.IsApplied && r.Digest == digest && r.Format == format) && File.Exists(path)) _files.Delete(path);
+            if (!_records.Exists(r => r.IsApplied && ((r.Digest == digest && r.Format == format) || r.Layers?.Any(l => l.Digest == digest && l.Format == format) == true)) && File.Exists(path)) _files.Delete(path);
         }
     }
 
@@ -193,7 +193,7 @@ public sealed class ConfigStore : IDisposable
 
     private void DeleteUnreferenced()
     {
-        HashSet<string> referenced = [.. _records.Where(static r => r.IsApplied).Select(r => DocumentPath(r.Digest!, r.Format))];
+        HashSet<string> referenced = [.. _records.Where(static r => r.IsApplied).SelectMany(r => (r.Layers ?? []).Select(l => DocumentPath(l.Digest, l.Format)).Append(DocumentPath(r.Digest!, r.Format)))];
         foreach (string path in Directory.EnumerateFiles(_documents).ToArray())
         {
             if (!referenced.Contains(path)) _files.Delete(path);

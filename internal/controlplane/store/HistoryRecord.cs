@@ -1,3 +1,5 @@
+using Gateway.ControlPlane.Layers;
+
 namespace Gateway.ControlPlane.Store;
 
 /// <summary>One line of the history: an apply that was tried, and how it ended.</summary>
@@ -48,6 +50,12 @@ public sealed record HistoryRecord
 
     /// <summary>Which change of the fleet this is; null outside a fleet, and for what the fleet was not told of.</summary>
     public long? FleetSequence { get; init; }
+
+    /// <summary>
+    /// The layers of other sources that it was merged of or that it covers, and its own; null when it is the document of <see cref="Source"/>
+    /// alone. Their documents are kept as long as the record.
+    /// </summary>
+    public IReadOnlyList<SourceLayer>? Layers { get; init; }
 
     public const string Applied = "applied";
     public const string Rejected = "rejected";

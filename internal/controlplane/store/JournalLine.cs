@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Numerics;
 using System.Text.Json;
+using Gateway.ControlPlane.Layers;
 
 namespace Gateway.ControlPlane.Store;
 
@@ -67,6 +68,7 @@ internal static class JournalLine
         if (record.Target is { } target) writer.WriteNumber("target", target);
         if (record.BundleSequence is { } bundle) writer.WriteNumber("bundleSequence", bundle);
         if (record.FleetSequence is { } fleet) writer.WriteNumber("fleetSequence", fleet);
+        if (record.Layers is { } layers) LayerJson.Write(writer, layers);
     }
 
     private static HistoryRecord Read(JsonElement json) => new()
@@ -85,6 +87,7 @@ internal static class JournalLine
         Target = json.TryGetProperty("target", out JsonElement target) ? target.GetInt64() : null,
         BundleSequence = json.TryGetProperty("bundleSequence", out JsonElement bundle) ? bundle.GetInt64() : null,
         FleetSequence = json.TryGetProperty("fleetSequence", out JsonElement fleet) ? fleet.GetInt64() : null,
+        Layers = json.TryGetProperty("layers", out JsonElement layers) ? LayerJson.Read(layers) : null,
     };
 
     private static string? Text(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement value) ? value.GetString() : null;
