@@ -10,7 +10,8 @@ namespace Gateway.ControlPlane.Apply;
 /// <summary>
 /// The one way into the live configuration: changes are taken one at a time, in the order in which they came. Thread safe.
 /// <para>
-/// Last writer wins: an apply over the admin API replaces what the file brought, and the next change of the file's content replaces that.
+/// Last writer wins: an apply over the admin API replaces what the file brought, and the next change of the file's content replaces that,
+/// unless one of them is to be laid over the other (see <see cref="Layers.LayerSet"/>).
 /// </para>
 /// <para>
 /// What is durable when: the document is on the disk before the publish, its record and the last-good pointer after it, and only then is

@@ -9,7 +9,7 @@ namespace Gateway.ControlPlane.Provider;
 /// <summary>
 /// Applies the configuration file when its content changes: heard of by watches, and as a safety net by looking every few seconds. Content
 /// counts, not time stamps: the same bytes again are no change, so an apply over the admin API stays live until the file really changes
-/// (the last writer wins; a later issue merges the sources by priority instead). A broken or half-written file leaves live what was, and
+/// (the last writer wins, but for what is laid over the file by name). A broken or half-written file leaves live what was, and
 /// is told of in the log, the metric and readiness until it is mended.
 /// </summary>
 public sealed partial class FileProvider : IAsyncDisposable

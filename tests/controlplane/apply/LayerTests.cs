@@ -1,9 +1,9 @@
+using FsCheck;
+using FsCheck.Fluent;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
 using Gateway.ControlPlane.Layers;
 using Gateway.TestKit;
-using FsCheck;
-using FsCheck.Fluent;
 using Xunit;
 
 namespace Gateway.ControlPlane.Tests.Apply;
