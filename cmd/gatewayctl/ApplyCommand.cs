@@ -27,7 +27,7 @@ internal static class ApplyCommand
             {
                 string? live = parsed.GetValue(ifMatch);
                 await RemoveAsync(session, live is null ? null : await session.ResolveVersionAsync(live, cancellationToken), cancellationToken);
-                return;
+                return ExitCode.Ok;
             }
             (byte[] bytes, DocumentFormat format) = await DocumentFile.ReadAsync(parsed.GetRequiredValue(file), parsed.GetValue(DocumentFile.Yaml), cancellationToken);
             string? match = parsed.GetValue(ifMatch);

@@ -103,7 +103,7 @@ public sealed class RolloutStore
 
     // Published and in the history, but not yet told here: it was promoted.
     private static RolloutRecord Closed(RolloutRecord record, ConfigStore store, DateTimeOffset now) =>
-        store.LastApplied is { } last && last.Version == record.Version && last.Digest == record.Digest && last.Time >= record.StartedAt
+        store.LastApplied is { } last && last.Version == record.Version && (last.Digest == record.Digest || last.Layers is not null) && last.Time >= record.StartedAt
             ? record with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, EndedAt = last.Time }
             : record with { State = RolloutState.Aborted, Percent = 0, EndedAt = now, Reason = Restarted, Retry = true };
 
