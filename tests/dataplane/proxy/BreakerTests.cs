@@ -75,6 +75,34 @@ public sealed class BreakerTests
         Assert.NotEqual(0, proxy.Endpoints[0].State.Health.LastFailure.Status);
     }
 
+    /// <summary>Stands still until it is told to go on.</summary>
+    private sealed class StoppedTime : TimeProvider
+    {
+        private long _now = 1000 * System.TimestampFrequency;
+
+        public override long GetTimestamp() => Volatile.Read(ref _now);
+
+        public void Advance(TimeSpan by, long andTicks) => Interlocked.Add(ref _now, (long)(by.TotalSeconds * System.TimestampFrequency) + andTicks);
+    }
+
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(1000, false)]
+    public async Task AResponseThatHasLastedForTenSeconds_IsCutOffByItsEnd_AndCountsForNothing(long ticksBeyond, bool counts)
+    {
+        await using HttpOrigin origin = await HttpOrigin.StartAsync();
+        var time = new StoppedTime();
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Time = time, Breaker = Settings });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        await client.SendAsync("GET /abort?after=1000&gate=cut HTTP/1.1\r\nHost: a\r\n\r\n");
+        Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
+        time.Advance(TimeSpan.FromSeconds(10), ticksBeyond);
+        origin.Gate("cut").LetPass();
+        _ = await client.ReadEndAsync();
+        await Eventually.Until("it is over", () => proxy.InFlight == 0 && proxy.RouteTotal() == 1);
+        Assert.Equal((counts ? 1 : 0, counts ? 1L : 0L), (proxy.Endpoints[0].State.Health.Counts.CutRun, proxy.Snapshots.Current!.Pools[0].State.Cuts));
+    }
+
     [Fact]
     public async Task AClientThatLeavesInTheBody_OrARequestsTimeThatEndsThere_CountsForNothing_AndAWholeResponseBreaksTheRun()
     {
