@@ -2,7 +2,7 @@ CONFIG ?= configs/quickstart.json
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
 export DOTNET_NOLOGO = 1
 
-.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load bench-scaling rollout-gates soak kill clean
+.PHONY: run build test fuzz fmt lint schema bench bench-scale bench-load bench-scaling rollout-gates soak kill rollouts clean
 
 run: build            ## build, start demo origins and the gateway, print what to try
 	@bin/gateway demo --config $(CONFIG)
@@ -54,6 +54,10 @@ soak: build           ## mixed load with faults and a swap each second, ten minu
 kill: build           ## kill -9 at the durable steps of the built gateway, RUNS=400, SEED= to repeat
 	@dotnet build tests/functional -c Release --nologo -v quiet
 	@GATEWAY_KILL_RUNS=$(or $(RUNS),400) GATEWAY_KILL_SEED=$(or $(SEED),1) GATEWAY_KILL_REPORT=$(CURDIR)/bench/results/$$(date +%F)-kill-$$(git rev-parse --short HEAD).md artifacts/bin/Gateway.Functional.Tests/release/Gateway.Functional.Tests -noLogo -noColor -class '*.KillTests'
+
+rollouts: build       ## bad and good candidates at 2000 requests per second (RPS=): how soon they are returned, whom they harm
+	@dotnet build tests/functional -c Release --nologo -v quiet
+	@GATEWAY_ROLLOUT_RPS=$(or $(RPS),2000) GATEWAY_ROLLOUT_REPORT=$(CURDIR)/bench/results/$$(date +%F)-rollouts-$$(git rev-parse --short HEAD).md artifacts/bin/Gateway.Functional.Tests/release/Gateway.Functional.Tests -noLogo -noColor -class '*.RolloutGateTests'
 
 clean:
 	@rm -rf artifacts bin

@@ -55,6 +55,9 @@ internal sealed class Output
     /// <summary>Whether somebody looks on, so that lines may be written anew.</summary>
     public bool IsLive => _isTerminal && !IsJson;
 
+    /// <summary>The text, cut so that it takes one line of the terminal.</summary>
+    public string OneLine(string text) => _isTerminal && Console.WindowWidth is > 1 and var width && text.Length >= width ? string.Concat(text.AsSpan(0, width - 2), "…") : text;
+
     /// <summary>Takes back the last lines, on a terminal.</summary>
     public static void Erase(int lines)
     {

@@ -71,7 +71,9 @@ internal static class RolloutWatch
 
     private static int Draw(Output output, Rollout rollout)
     {
-        output.Line($"{Line(rollout)}  ({Output.Short(rollout.Version)})");
+        string line = $"{Line(rollout)}  ({Output.Short(rollout.Version)})";
+        // The last words may be long, and stay.
+        output.Line(rollout.IsEnded ? line : output.OneLine(line));
         return 1 + (rollout.Traffic.Count == 0 ? 0 : PrintTraffic(output, rollout));
     }
 

@@ -47,8 +47,9 @@ public sealed record RolloutTraffic(string Route, VariantTraffic Live, VariantTr
 /// <summary>What one variant did since the rollout began.</summary>
 /// <param name="Failures">Requests answered with 5xx, or broken off.</param>
 /// <param name="FailedPercent">Their share.</param>
+/// <param name="P50Ms">Median time in milliseconds; null before there was one.</param>
 /// <param name="P95Ms">Time of the 95th percentile in milliseconds; null before there was one.</param>
-public sealed record VariantTraffic(long Requests, long Failures, double FailedPercent, double? P95Ms);
+public sealed record VariantTraffic(long Requests, long Failures, double FailedPercent, double? P50Ms, double? P95Ms);
 
 /// <summary>A server-sent event of a rollout.</summary>
 /// <param name="Kind"><c>state</c>, <c>stage</c> or <c>tick</c>.</param>

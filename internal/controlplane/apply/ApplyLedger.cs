@@ -36,6 +36,8 @@ internal sealed partial class ApplyLedger(ConfigStore store, AuditLog audit, App
         try
         {
             store.Discard(document.Digest, document.FormatName);
+            foreach (SourceLayer layer in document.Layers?.All ?? [])
+                if (layer.Content is not null) store.Discard(layer.Digest, layer.Format);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -38,6 +38,9 @@ public sealed class ConfigDocument(ReadOnlyMemory<byte> content, DocumentFormat 
 
     internal ConfigDocument AsWhole() => new(Content, Format) { _digest = _digest, Layers = Layers, Merged = Merged, IsWhole = true };
 
+    /// <summary>The same, with bytes of its own: it may be read after the apply has ended.</summary>
+    internal ConfigDocument Kept() => new(Content.ToArray(), Format) { _digest = _digest, Layers = Layers, Merged = Merged, IsWhole = IsWhole };
+
     public ReadOnlyMemory<byte> Content { get; } = content;
 
     public DocumentFormat Format { get; } = format;

@@ -6,6 +6,9 @@ namespace Gateway.ControlPlane.Rollout;
 /// <param name="P95">Time of the 95th percentile; null before there was one.</param>
 public sealed record VariantTraffic(long Requests, long Failures, TimeSpan? P95)
 {
+    /// <summary>Time that half of them took at most; null before there was one.</summary>
+    public TimeSpan? Median { get; init; }
+
     public double FailedPercent => Requests == 0 ? 0 : 100.0 * Failures / Requests;
 }
 
@@ -14,7 +17,7 @@ public sealed record RouteTraffic(string Route, VariantTraffic Live, VariantTraf
 
 /// <summary>What convicted a candidate.</summary>
 /// <param name="Route">The route on which it did worse.</param>
-/// <param name="Gate"><c>errorRate</c> or <c>latency</c>.</param>
+/// <param name="Gate"><c>errorRate</c> or <c>latency</c>: the judge's word.</param>
 /// <param name="Reason">Both variants in one sentence, for a person.</param>
 public sealed record RolloutEvidence(string Route, string Gate, VariantTraffic Live, VariantTraffic Candidate, string Reason);
 

@@ -46,9 +46,9 @@ public sealed partial class RolloutDirector
     private async Task<RolloutStart> BeginAsync(ApplyQueue.RolloutCandidate check, RolloutPlan plan)
     {
         // The bytes were lent until the answer; a rollout goes on after it.
-        ConfigDocument document = new(check.Candidate.Document.Content.ToArray(), check.Candidate.Document.Format);
-        check = check with { Request = check.Request with { Document = document }, Candidate = check.Candidate with { Document = document } };
+        ConfigDocument document = check.Candidate.Document.Kept();
         RolloutRecord record = Record(check, plan) with { Percent = plan.Stages[0].Percent };
+        check = check with { Request = check.Request with { Document = document }, Candidate = check.Candidate with { Document = document } };
         try
         {
             _store.Save(record, Keep);
@@ -193,7 +193,7 @@ public sealed partial class RolloutDirector
         _current = null;
         TrySave(record);
         Show(record, null);
-        Audit(by, record.State == RolloutState.Aborted ? "rollout_abort" : "rollout", record, $"rollout {record.Id}: {record.Reason}");
+        Audit(by, by == Itself ? "rollout" : record.State == RolloutState.Aborted ? "rollout_abort" : "rollout_promote", record, $"rollout {record.Id}: {record.Reason}");
         if (record.State == RolloutState.Promoted) LogPromoted(_logger, record.Id, record.Version, record.Reason!);
         else LogTakenBack(_logger, record.Id, RolloutText.Name(record.State), record.Version, record.Reason!);
         Events.Tell("state", record);

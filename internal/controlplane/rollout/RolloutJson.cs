@@ -120,6 +120,7 @@ internal static class RolloutJson
         writer.WriteNumber("requests", variant.Requests);
         writer.WriteNumber("failures", variant.Failures);
         writer.WriteNumber("failedPercent", Math.Round(variant.FailedPercent, 3));
+        if (variant.Median is { } median) writer.WriteNumber("p50Ms", Math.Round(median.TotalMilliseconds, 3));
         if (variant.P95 is { } p95) writer.WriteNumber("p95Ms", Math.Round(p95.TotalMilliseconds, 3));
         writer.WriteEndObject();
     }
@@ -127,8 +128,10 @@ internal static class RolloutJson
     private static VariantTraffic Variant(JsonElement json, string name)
     {
         JsonElement variant = json.GetProperty(name);
-        return new VariantTraffic(variant.GetProperty("requests").GetInt64(), variant.GetProperty("failures").GetInt64(), variant.TryGetProperty("p95Ms", out JsonElement p95) ? TimeSpan.FromMilliseconds(p95.GetDouble()) : null);
+        return new VariantTraffic(variant.GetProperty("requests").GetInt64(), variant.GetProperty("failures").GetInt64(), Time(variant, "p95Ms")) { Median = Time(variant, "p50Ms") };
     }
+
+    private static TimeSpan? Time(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement time) ? TimeSpan.FromMilliseconds(time.GetDouble()) : null;
 
     private static string Text(JsonElement json, string name) => json.GetProperty(name).GetString() ?? throw new FormatException();
 }

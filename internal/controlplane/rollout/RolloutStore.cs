@@ -40,7 +40,7 @@ public sealed class RolloutStore
             else _notes.Add($"rollouts: '{Path.GetFileName(path)}' is damaged, left out");
         }
         _records.Sort(static (a, b) => Number(a).CompareTo(Number(b)));
-        foreach (RolloutRecord open in _records.Where(static r => !r.IsEnded).ToArray()) Save(Closed(open, store, time.GetUtcNow()), int.MaxValue);
+        foreach (RolloutRecord open in _records.Where(static r => !r.IsEnded).ToArray()) Close(Closed(open, store, time.GetUtcNow()));
     }
 
     /// <summary>What was found damaged when the store was opened, for the log.</summary>
@@ -98,6 +98,19 @@ public sealed class RolloutStore
                 _files.Delete(PathOf(oldest));
                 _records.Remove(oldest);
             }
+        }
+    }
+
+    // A full disk keeps no gateway from starting; the next start closes it again.
+    private void Close(RolloutRecord record)
+    {
+        try
+        {
+            Save(record, int.MaxValue);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            _notes.Add($"rollouts: that rollout {record.Id} has ended cannot be written: {e.Message}");
         }
     }
 

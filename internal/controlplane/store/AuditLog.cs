@@ -6,7 +6,7 @@ namespace Gateway.ControlPlane.Store;
 /// <summary>One mutation that someone asked for over the admin API, or that the file brought.</summary>
 /// <param name="Actor">Name of the token and subject of the client certificate, or the configuration file.</param>
 /// <param name="From">Address of the client; empty for the file.</param>
-/// <param name="Action"><c>config</c> or <c>rollback</c>.</param>
+/// <param name="Action"><c>start</c>, <c>apply</c>, <c>rollback</c>, <c>bundle</c>, <c>login</c>, <c>rollout</c> (its begin, and its end by itself), <c>rollout_pause</c>, <c>rollout_resume</c>, <c>rollout_promote</c> or <c>rollout_abort</c>.</param>
 /// <param name="Result"><c>applied</c>, <c>unchanged</c>, <c>rejected</c>, and so on: the words of the metric.</param>
 public sealed record AuditEntry(DateTimeOffset Time, string Actor, string From, string Action, string Source, string? Version, string Result, string? Detail);
 

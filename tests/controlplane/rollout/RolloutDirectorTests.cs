@@ -158,7 +158,7 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
         RolloutAnswer late = await ActAsync("1", RolloutAction.Abort);
         Assert.True(late.IsEnded);
         Assert.Null((await ActAsync("7", RolloutAction.Abort)).Record);
-        Assert.Equal(["rollout", "apply", "rollout_resume", "rollout_pause"], _rig.Audit.Newest(4).Select(static e => e.GetProperty("action").GetString()));
+        Assert.Equal(["rollout_promote", "apply", "rollout_resume", "rollout_pause"], _rig.Audit.Newest(4).Select(static e => e.GetProperty("action").GetString()));
     }
 
     [Fact]
@@ -185,6 +185,16 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
         Assert.Equal((RolloutState.Promoted, ApplyOutcome.Applied, "new"), (start.Record!.State, start.Result.Outcome, _rig.Serves));
         RolloutStart again = await _rig.RollOutAsync(plain);
         Assert.Equal((null, ApplyOutcome.Unchanged), (again.Record, again.Result.Outcome));
+    }
+
+    [Fact]
+    public async Task ADocumentThatIsLaidOverTheFile_IsSoWhenItIsPromoted()
+    {
+        RolloutStart start = await _rig.RollOutAsync($$"""{ "version": "v1", "merge": "byName", "routes": [ { "name": "more", "match": { "path": { "prefix": "/more" } }, "respond": { "body": "more" } } ]{{Stages}} }""");
+        Assert.Equal(ApplyOutcome.RollingOut, start.Result.Outcome);
+        _ = await ActAsync("1", RolloutAction.Promote);
+        Assert.Equal(["more", "r"], _rig.Host.Current!.Config.Routes.Select(static r => r.Name).Order());
+        Assert.Equal(["admin", "file"], _rig.Queue.Live!.Layers.All.Select(static l => l.Source).Order());
     }
 
     [Fact]

@@ -67,7 +67,7 @@ internal sealed class RolloutSite : IAsyncDisposable
 
     public static string Document(string origin, string rollout, string more = "") => Doc.Of(
         routes: $"{Doc.Route("shop", Doc.Host("shop.test"))}, {Doc.Route("rest")}", pools: Doc.Pool("main", origin),
-        more: $$""""rollout": { "default": {{rollout}} }, {{Doc.NoAccessLog}}{{(more.Length > 0 ? ", " + more : "")}}"""");
+        more: $$""" "rollout": { "default": {{rollout}} }, {{Doc.NoAccessLog}}{{(more.Length > 0 ? ", " + more : "")}}""");
 
     public async ValueTask DisposeAsync()
     {
