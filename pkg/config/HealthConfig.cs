@@ -62,7 +62,7 @@ public enum HealthCheckType
     [Doc("grpc.health.v1.Health/Check says SERVING.")] Grpc,
 }
 
-[Doc("Leaves an endpoint alone that does not answer: it cannot be connected to, resets, does not speak HTTP, or takes too long. All of a pool may be out; then the panic threshold decides.")]
+[Doc("Leaves an endpoint alone that does not answer: it cannot be connected to, resets, does not speak HTTP, or takes too long. Responses in a row that it cuts off within 10s of their heads count the same. All of a pool may be out; then the panic threshold decides.")]
 public sealed record PassiveHealthConfig
 {
     internal static readonly PassiveHealthConfig Default = new();
