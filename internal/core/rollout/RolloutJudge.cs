@@ -9,7 +9,8 @@ namespace Gateway.Core.Rollout;
 /// <remarks>
 /// Each gate's alpha is shared (Bonferroni): all requests together have one half, each route an equal part of the other, and
 /// requests that find no route a fiftieth of the whole. With one route all requests are that route, and it has the rest.
-/// Steps should be short (a second): rates may drift from step to step but not within one while the share changes.
+/// Steps should be short (a second): rates may drift from step to step but not within one while the share changes. A share should only
+/// rise: requests are counted when they end, so after a fall the candidate has more than its share of those that take long.
 /// </remarks>
 public sealed class RolloutJudge
 {

@@ -17,7 +17,7 @@ public sealed class RolloutGateTable
         int runs = int.Parse(Environment.GetEnvironmentVariable("GATEWAY_ROLLOUT_RUNS") ?? "1000", CultureInfo.InvariantCulture);
         Line("# How often the gates of a rollout are wrong, and how soon they are right");
         Line("");
-        Line($"Simulated, {runs} rollouts a row, steps of a second, default gates (alpha 0.01 each for errors and latency, factor 1.5). Repeat with `make rollout-gates`.");
+        Line($"Simulated, {runs} rollouts a row, steps of a second, default gates (alpha 0.01 each for errors and latency, factor 1.5). Repeat with `make rollout-gates`. Chance leaves a figure of 1 % uncertain by {Text(Math.Round(100 * Math.Sqrt(0.01 * 0.99 / runs), 2))} % (one standard deviation).");
         Line("");
         Line("## Candidates that are no different");
         Line("");
