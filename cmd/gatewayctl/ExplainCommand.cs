@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using Gateway.Client;
@@ -58,6 +59,8 @@ internal static class ExplainCommand
     private static void Print(Output output, Explanation e)
     {
         output.Line($"version    {Output.Short(e.Version)}");
+        if (e.Canary is { } canary)
+            output.Line(string.Create(CultureInfo.InvariantCulture, $"variant    {e.Variant} ({(canary.Bucket is { } bucket ? $"bucket {bucket}" : "drawn for each request")}; the candidate serves {canary.Percent}%)"));
         output.Line($"listener   {e.Listener} ({e.ListenerReason})");
         output.Line($"path       {e.Path}{(e.OtherReading is null ? "" : $" (an upstream may read {e.OtherReading})")}");
         output.Line($"route      {e.Route ?? $"none: {e.Category}"}");

@@ -46,7 +46,22 @@ public sealed record ExplainRequest(string Url)
 public sealed record Explanation(
     string Version, string Listener, string ListenerReason, string Path, string? OtherReading, bool TwoReadings, string? Route, string? Category, int? Status,
     IReadOnlyDictionary<string, string> Headers, IReadOnlyList<ExplainedCandidate> Candidates, int Routes, IReadOnlyList<ExplainedFilter> Filters,
-    Pool? Pool, ExplainedLimits? Limits, ExplainedTimeouts? Timeouts, bool? ClientIsTrustedProxy);
+    Pool? Pool, ExplainedLimits? Limits, ExplainedTimeouts? Timeouts, bool? ClientIsTrustedProxy)
+{
+    /// <summary>
+    /// Who serves such a request while a candidate is tried beside the live configuration: <c>stable</c>, <c>canary</c>, or <c>random</c> when
+    /// each is drawn anew (the rest is then of the live one). Null while none is tried.
+    /// </summary>
+    public string? Variant { get; init; }
+
+    /// <summary>How that is decided; null while no candidate is tried.</summary>
+    public ExplainedCanary? Canary { get; init; }
+}
+
+/// <summary>Which share the candidate has, and where the request stands.</summary>
+/// <param name="Bucket">Of 10 000: the candidate serves those below its share. Null when the request is drawn.</param>
+/// <param name="Percent">The candidate's share.</param>
+public sealed record ExplainedCanary(int? Bucket, double Percent);
 
 /// <summary>A route and why it won or lost.</summary>
 /// <param name="Verdict"><c>won</c>, <c>rank</c>, <c>method</c>, <c>header</c>, <c>query</c>, <c>path</c>, <c>host</c> or <c>two_readings</c>.</param>

@@ -40,8 +40,8 @@ internal sealed partial class AttemptJudge
         if (request.Category == ErrorCategory.UpstreamTimeout) lasted -= route.IdleTimeout;
         if (lasted > CutWithin) return;
         AttemptKind kind = AttemptResult.Of(request.Category, progress.Result.Status, 0).Kind;
-        if (!route.Pool!.IsGuest) endpoint.Health.RecordCut(kind, progress.Result.Status);
-        route.Pool.State.CountCut();
+        if (!route.IsGuestIn(route.Pool!)) endpoint.Health.RecordCut(kind, progress.Result.Status);
+        route.Pool!.State.CountCut();
         if (progress.Shared.Breaker?.TakeBack(progress.LeftPermit, now) == BreakerState.Open)
             LogOpened(services.Log, request.Route!.Name, progress.Shared.Pool, progress.Shared.Breaker.RetryAfter(now));
     }

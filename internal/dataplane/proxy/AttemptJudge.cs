@@ -79,9 +79,10 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         progress.Result = result;
         pool.State.Metrics.RecordAttempt((int)category, result.Ticks);
         EndpointState endpoint = request.Endpoint!.State;
-        endpoint.Record(pool.IsGuest && result.Kind is not (AttemptKind.Success or AttemptKind.ConnectFailed) ? result with { Kind = AttemptKind.NotOfTheUpstream } : result);
+        bool isGuest = request.Route!.IsGuestIn(pool);
+        endpoint.Record(isGuest && result.Kind is not (AttemptKind.Success or AttemptKind.ConnectFailed) ? result with { Kind = AttemptKind.NotOfTheUpstream } : result);
         // A failure that comes at once is no sign of speed; a timeout is one of slowness.
-        if (!pool.IsGuest && pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
+        if (!isGuest && pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
         if (progress.Shared.Breaker is not null) Leave(progress, OutcomeOf(result), request);
         // A loser would have taken longer still: left out, the quick ones would be all that is known.
         if (progress.Shared.Latency is { } latency && (result.HasResponse || lost)) latency.Record(result.Ticks, request.UpstreamHeadersAt);

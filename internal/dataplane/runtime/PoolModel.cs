@@ -46,12 +46,6 @@ internal sealed class PoolModel
     /// <summary>Where endpoints beyond the document's come from; null for nowhere.</summary>
     public EndpointSource? Source { get; init; }
 
-    /// <summary>
-    /// The endpoints are the live snapshot's, beside which this candidate is tried: that one does not connect, or is well, counts as it does
-    /// for anybody; every other failure is held against the candidate alone.
-    /// </summary>
-    public bool IsGuest { get; init; }
-
     /// <summary>The endpoints now.</summary>
     public EndpointSet Current => Volatile.Read(ref _current);
 

@@ -32,6 +32,12 @@ internal sealed class RouteModel
 
     public required RouteState State { get; init; }
 
+    /// <summary>
+    /// It is of a candidate that is tried, and the pool's endpoints are the live snapshot's beside it: that one does not connect, or is well,
+    /// counts as it does for anybody; every other failure is held against the candidate alone.
+    /// </summary>
+    public bool IsGuestIn(PoolModel pool) => State.Trial != 0 && pool.State.Trial == 0;
+
     /// <summary>What the route's attempts share; of a route with a pool. Made by its first request.</summary>
     public RouteAttempts SharedAttempts(TimeProvider time) => Volatile.Read(ref _shared) ?? (_shared = State.AttemptsFor(Attempts!, Pool!, time));
 }

@@ -179,7 +179,7 @@ public sealed partial class DataPlaneHost
     }
 
     private static bool IsUnprobed(PoolModel pool) =>
-        !pool.IsGuest && Array.Exists(pool.Current.Endpoints, static endpoint => endpoint.State.Health.Faults.HasFlag(EndpointFaults.Unprobed));
+        pool.State.Trial != 0 && Array.Exists(pool.Current.Endpoints, static endpoint => endpoint.State.Health.Faults.HasFlag(EndpointFaults.Unprobed));
 
     private bool TryClaim(CanaryRun run)
     {

@@ -36,9 +36,9 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live, Canar
         UpstreamTls? tls = pool.Tls is null ? null : UpstreamTls.Load(pool.Tls, parts.BaseDirectory, $"pools.{name}.tls", errors);
         EndpointDiscovery? discovery = pool.Discovery is null ? null : DiscoveryOf(pool.Discovery);
         ushort own = trial?.OfPool(name, pool) ?? 0;
-        var source = new PoolEndpoints(name, pool, tls, parts, discovery, own);
         IReadOnlyList<DiscoveredEndpoint> found = discovery?.Found ?? [];
         PoolState state = parts.Registry.FindPool(new StateRegistry.NameKey(name, own)) ?? new PoolState(name, parts.Registry.Metrics.Pool(name), parts.Time) { Trial = own };
+        var source = new PoolEndpoints(state, pool, tls, parts, discovery);
         return new PoolModel(state, PlanOf(pool), source.Make(found), _live.GetValueOrDefault(name)?.Current)
         {
             Protocol = pool.Protocol,
@@ -46,7 +46,6 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live, Canar
             Breaker = AttemptPlans.Breaker(pool.Breaker),
             Source = discovery is null ? null : source,
             Found = found,
-            IsGuest = trial is not null && own == 0 && _live.ContainsKey(name),
         };
     }
 

@@ -8,9 +8,8 @@ namespace Gateway.DataPlane.Server;
 
 /// <summary>The endpoints of one pool of one document: those it lists, and those that its discovery finds; what lives on under the same id and settings is taken over.</summary>
 /// <param name="discovery">Null for none.</param>
-/// <param name="trial">As <see cref="SharedState.Trial"/>.</param>
 internal sealed class PoolEndpoints(
-    string pool, PoolConfig config, UpstreamTls? tls, PoolParts parts, EndpointDiscovery? discovery, ushort trial) : EndpointSource
+    PoolState pool, PoolConfig config, UpstreamTls? tls, PoolParts parts, EndpointDiscovery? discovery) : EndpointSource
 {
     public override EndpointDiscovery Discovery => discovery!;
 
@@ -52,7 +51,7 @@ internal sealed class PoolEndpoints(
                 Upstream = same.Upstream,
             };
         }
-        StateRegistry.UpstreamKey key = new(pool, UpstreamSettings.From(config, endpoint, withTls));
+        StateRegistry.UpstreamKey key = new(pool.Name, UpstreamSettings.From(config, endpoint, withTls));
         return new EndpointModel
         {
             Address = endpoint.Address,
@@ -60,8 +59,8 @@ internal sealed class PoolEndpoints(
             Zone = endpoint.Zone,
             Priority = endpoint.Priority,
             Rank = rank,
-            Tag = config.Affinity is { } affinity ? EndpointTag.Create(parts.AffinityKey, pool, endpoint.Address, affinity.Cookie, affinity.Ttl) : null,
-            State = parts.Registry.FindEndpoint(new StateRegistry.EndpointKey(pool, endpoint.Address, trial)) ?? new EndpointState(pool, endpoint.Address) { Trial = trial },
+            Tag = config.Affinity is { } affinity ? EndpointTag.Create(parts.AffinityKey, pool.Name, endpoint.Address, affinity.Cookie, affinity.Ttl) : null,
+            State = parts.Registry.FindEndpoint(new StateRegistry.EndpointKey(pool.Name, endpoint.Address, pool.Trial)) ?? new EndpointState(pool.Name, endpoint.Address) { Trial = pool.Trial },
             Upstream = parts.Registry.FindUpstream(key) ?? Create(key),
         };
     }

@@ -27,7 +27,7 @@ internal sealed class RouteCompiler(StateRegistry registry, TimeProvider time, C
             PoolModel? pool = null;
             if (route.Pool is not null && !byName.TryGetValue(route.Pool, out pool))
                 errors.Add(new ConfigError($"routes[{i}].pool", ConfigErrorCodes.UnknownReference, $"there is no pool '{route.Pool}'; add it under pools, or name one that is there"));
-            ushort own = trial?.OfRoute(route.Name) ?? 0;
+            ushort own = trial?.OfRoutes ?? 0;
             RouteState state = registry.FindRoute(new StateRegistry.NameKey(route.Name, own)) ?? new RouteState(route.Name, registry.Metrics.Route(route.Name)) { Trial = own };
             PriorityRule priority = OverloadFeature.PriorityOf(route);
             models[i] = new RouteModel
