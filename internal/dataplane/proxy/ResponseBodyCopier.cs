@@ -20,6 +20,8 @@ internal enum CopyOutcome : byte
 internal static class ResponseBodyCopier
 {
     private const int SmallRead = 4096;
+    // Where both sides are always ready, others get their turn after so much.
+    private const int MostFlushes = 8;
     private const int FlushAt = 128 * 1024 - 4096;
     // As much as goes out in one flush.
     private const int LargeRead = FlushAt;
@@ -50,7 +52,7 @@ internal static class ResponseBodyCopier
         PipeWriter writer = exchange.Downstream.ResponseBody;
         RequestDeadline deadline = exchange.Deadline;
         await exchange.Downstream.StartResponseAsync();
-        int pending = 0;
+        int pending = 0, inARow = 0;
         while (!source.BodyEnded)
         {
             // A flush of HTTP/2 ends on the thread pool.
@@ -71,6 +73,11 @@ internal static class ResponseBodyCopier
             if (source.BodyEnded) break;
             if (EventLoop.Current != source.Loop) await source.Loop.Switch();
             deadline.Moved();
+            if (source.MayRead && ++inARow == MostFlushes)
+            {
+                inARow = 0;
+                await source.Loop.Yield();
+            }
             _ = await source.WaitAsync();
         }
         return pending == 0 || await FlushAsync(writer, deadline) ? CopyOutcome.Complete : CopyOutcome.ClientGone;

@@ -162,6 +162,9 @@ internal sealed unsafe partial class EventLoop
     /// <summary><c>await loop.Switch()</c> continues on the loop's thread; at once when already there.</summary>
     public SwitchAwaitable Switch() => new(this);
 
+    /// <summary><c>await loop.Yield()</c> lets the loop see to its other sockets first. On its thread only.</summary>
+    public YieldAwaitable Yield() => new(this);
+
     private void Wake()
     {
         ulong one = 1;
@@ -317,6 +320,21 @@ internal sealed unsafe partial class EventLoop
         public SwitchAwaitable GetAwaiter() => this;
 
         public bool IsCompleted => Current == loop;
+
+        public void GetResult()
+        {
+        }
+
+        public void OnCompleted(Action continuation) => UnsafeOnCompleted(continuation);
+
+        public void UnsafeOnCompleted(Action continuation) => loop.Post(static action => ((Action)action!)(), continuation);
+    }
+
+    internal readonly struct YieldAwaitable(EventLoop loop) : ICriticalNotifyCompletion
+    {
+        public YieldAwaitable GetAwaiter() => this;
+
+        public bool IsCompleted => false;
 
         public void GetResult()
         {

@@ -54,6 +54,20 @@ public sealed class DirectHttp1Tests
     }
 
     [Fact]
+    public async Task ManyRequestsAtOnce_AreAllAnswered()
+    {
+        SkipWithoutIt();
+        await using RawOrigin origin = RawOrigin.Answering(Hello);
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { OnlyHost = "a" });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        // More than are served in a row; none of these has to wait for anybody.
+        await client.SendAsync(string.Concat(Enumerable.Range(0, 100).Select(static i => $"GET /{i} HTTP/1.1\r\nHost: nowhere\r\n\r\n")));
+        for (int i = 0; i < 100; i++) Assert.Equal(404, (await client.ReadResponseAsync()).Status);
+        Assert.Equal("hello", (await client.RequestAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n")).Text);
+        Assert.InRange(proxy.HandedOver, 0, 1);
+    }
+
+    [Fact]
     public async Task AHeadInPieces_IsKestrels_AndIsServed()
     {
         SkipWithoutIt();

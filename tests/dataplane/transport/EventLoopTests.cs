@@ -19,6 +19,29 @@ public sealed class EventLoopTests
     }
 
     [Fact]
+    public async Task Who_yields_goes_on_after_what_waited_before_him()
+    {
+        var loop = new EventLoop("yielding", NullLogger.Instance);
+        loop.Start();
+        try
+        {
+            List<string> order = [];
+            await loop.Switch();
+            order.Add("first");
+            loop.Post(_ => order.Add("waiting"), null);
+            await loop.Yield();
+            Assert.Same(loop, EventLoop.Current);
+            order.Add("second");
+            Assert.Equal(["first", "waiting", "second"], order);
+            await Task.Yield();
+        }
+        finally
+        {
+            loop.Stop();
+        }
+    }
+
+    [Fact]
     public async Task A_handler_that_throws_ends_the_connection_above_it_and_no_other()
     {
         var waits = new Gate("somebody waits for bytes");

@@ -21,6 +21,9 @@ namespace Gateway.DataPlane.Proxy.Direct;
 /// <param name="time">For the date of responses.</param>
 internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exchange> application, GatewayApplication gateway, TimeSpan idle, TimeProvider time)
 {
+    // A client that has sent many requests at once gives the others their turn after so many.
+    private const int MostInARow = 16;
+
     // Of each loop: what a burst of short connections can use again.
     private const int MostKept = 256;
 
@@ -69,8 +72,13 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
         PipeReader input = connection.Transport.Input;
         CancellationTokenRegistration onClose = default;
         bool watchesClose = false;
-        while (true)
+        for (int inARow = 0; ; inARow++)
         {
+            if (inARow == MostInARow)
+            {
+                inARow = 0;
+                await loop.Yield();
+            }
             ReadResult read;
             try
             {
@@ -82,6 +90,7 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
                         watchesClose = true;
                         onClose = direct.CloseRequested.UnsafeRegister(static input => ((PipeReader)input!).CancelPendingRead(), input);
                     }
+                    inARow = 0;
                     patience.Begin(ClientPatience.Waiting.ForRequest);
                     read = await input.ReadAsync();
                     patience.End();

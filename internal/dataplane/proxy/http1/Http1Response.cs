@@ -179,6 +179,9 @@ internal sealed class Http1Response : Stream
 
     public ValueTask<int> WaitAsync() => _connection.WaitAsync();
 
+    /// <summary>A read might find something at once.</summary>
+    public bool MayRead => _connection.MayReceive;
+
     /// <summary>Bytes of a plain body that are still to be read; <see cref="long.MaxValue"/> when only its end will tell.</summary>
     public long Left => _left < 0 ? long.MaxValue : _left;
 
