@@ -71,4 +71,52 @@ public sealed class SnapshotStoreTests
         Assert.Equal(Swaps, released.Count);
         Assert.All(released.Values, times => Assert.Equal(1, times));
     }
+
+    [Fact]
+    public async Task UnderConcurrentRequests_ACandidateThatComesAndGoes_IsReleasedOnce_AndNeverWhileItIsHeld()
+    {
+        SnapshotStore store = new();
+        ConcurrentDictionary<GatewaySnapshot, int> released = [];
+        store.Released += snapshot => released.AddOrUpdate(snapshot, 1, static (_, n) => n + 1);
+        const int Rounds = 2000;
+        store.Publish(new GatewaySnapshot("0"));
+        using CancellationTokenSource done = new();
+        int violations = 0;
+        Task[] requests = [.. Enumerable.Range(0, 4).Select(seed => Task.Run(async () =>
+        {
+            Random random = new(seed);
+            while (!done.IsCancellationRequested)
+            {
+                Serving serving = store.Serving!;
+                GatewaySnapshot snapshot = serving.Canary is { } run && random.Next(2) == 0 ? run.Candidate : serving.Live;
+                if (!store.TryHold(serving, snapshot)) continue;
+                if (random.Next(8) == 0) await Task.Yield();
+                else Thread.SpinWait(random.Next(100));
+                if (released.ContainsKey(snapshot)) Interlocked.Increment(ref violations);
+                store.Release(snapshot);
+            }
+        }))];
+        int snapshots = 0;
+        for (int i = 0; i < Rounds; i++)
+        {
+            CanaryRun run = new(new GatewaySnapshot("candidate"), [], null, "", new CanaryCounts([], [], TimeProvider.System));
+            store.BeginCanary(run, 100);
+            snapshots++;
+            Assert.True(store.SetShare(5000));
+            if (i % 16 == 0) await Task.Yield();
+            if (i % 2 == 0)
+            {
+                Assert.Same(run, store.EndCanary());
+                continue;
+            }
+            store.Publish(new GatewaySnapshot("next"));
+            snapshots++;
+        }
+        await done.CancelAsync();
+        await Task.WhenAll(requests);
+        Assert.Null(store.EndCanary());
+        Assert.False(store.SetShare(1));
+        Assert.Equal((0, 0, snapshots), (store.RetiredCount, violations, released.Count));
+        Assert.All(released.Values, static times => Assert.Equal(1, times));
+    }
 }
