@@ -210,6 +210,52 @@ public sealed class LayerTests : IAsyncLifetime
         Assert.Equal("y=yaml base=one", Routes);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task WhicheverOfAdminAndBundleComesFirst_TheWholeIsTheSame(bool adminFirst)
+    {
+        Task<ApplyResult> BundleAsync(string text, long sequence) => _rig.Queue.ApplyAsync(
+            new ApplyRequest(ControlRig.Document(text), new ChangeOrigin("bundle", "pull", "")) { Bundle = new BundleStamp(sequence, "bundle") }, CancellationToken.None);
+        if (adminFirst) _ = await _rig.ApplyAsync(Over("a"));
+        Assert.Equal(ApplyOutcome.Applied, (await BundleAsync(Over("b"), 1)).Outcome);
+        if (!adminFirst) _ = await _rig.ApplyAsync(Over("a"));
+        Assert.Equal(("b=x a=x base=one", "file admin bundle"), (Routes, Layers));
+        await RestartAsync();
+        Assert.Equal(("b=x a=x base=one", "file admin bundle"), (Routes, Layers));
+        Assert.Contains("'b' comes from bundle", Assert.Single((await _rig.ApplyAsync(Over("b"))).Errors).Message, StringComparison.Ordinal);
+        // The admin API's plain document is the whole below the bundle's layer.
+        _ = await _rig.ApplyAsync(File("plain"));
+        Assert.Equal(("b=x base=plain", "file admin bundle"), (Routes, Layers));
+        Assert.Equal(ApplyOutcome.Applied, (await BundleAsync(File("all"), 2)).Outcome);
+        Assert.Equal("base=all", Routes);
+        Assert.Contains("bundle (priority 150) replaces the whole", Assert.Single((await _rig.ApplyAsync(Over("a"))).Errors).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task AWholeOfAnotherReplica_IsTakenAsItIs_AndCanBeLaidOver()
+    {
+        _ = await _rig.ApplyAsync(Over("mine"));
+        ApplyRequest shared = new(ControlRig.Document(Over("theirs", more: """, "listeners": [ { "name": "web", "address": "127.0.0.1:0" } ]""")), new ChangeOrigin("fleet", "token", "b")) { Fleet = new FleetStamp(1, null, "by b") };
+        Assert.Equal(ApplyOutcome.Applied, (await _rig.Queue.ApplyAsync(shared, CancellationToken.None)).Outcome);
+        Assert.Equal(("theirs=x", "fleet"), (Routes, Layers));
+        _ = await _rig.ApplyAsync(Over("more"));
+        Assert.Equal(("more=x theirs=x", "fleet admin"), (Routes, Layers));
+    }
+
+    [Fact]
+    public async Task ALayersDocument_IsStoredBeforeItsRecord_AndWhenItIsGoneTheWholeIsServedAllTheSame()
+    {
+        // The layer's document and the whole are on the disk before the record that names them.
+        _ = await _rig.ApplyAsync(Over("a"));
+        foreach (SourceLayer layer in _rig.Store.LastApplied!.Layers!) Assert.True(System.IO.File.Exists(_folder[$"data/configs/{layer.Digest}.{layer.Format}"]), layer.Source);
+        // Without it the whole is served all the same, and what needs the layer says so.
+        System.IO.File.Delete(_folder[$"data/configs/{_rig.Store.LastApplied.Layers![0].Digest}.json"]);
+        Assert.Equal(ApplyLedger.StoreFailed, Assert.Single((await RemoveAsync()).Errors).Code);
+        await RestartAsync();
+        Assert.Equal("a=x base=one", Routes);
+    }
+
     private static SourceLayer Layer(string source, MergeMode merge, int number) => new(source, source, default, $"{number:x64}", "json", merge);
 
     [Fact]
