@@ -69,9 +69,10 @@ internal sealed class LayerComposer(ConfigStore store)
     public static MergeMode ModeOf(ConfigDocument document)
     {
         ReadOnlySpan<byte> content = document.Content.Span;
-        // Nearly every document: one look, instead of a parse. The second is an escape, in which the word may hide.
+        // Nearly every document: one look, instead of a parse. The second is for an escape, in which the word may hide.
+        if (document.Format == DocumentFormat.Json)
+            return content.IndexOf("\"merge\""u8) < 0 && content.IndexOf("\\u"u8) < 0 ? MergeMode.Replace : ConfigMerge.ModeOf(content);
         if (content.IndexOf("merge"u8) < 0 && content.IndexOf("\\"u8) < 0) return MergeMode.Replace;
-        if (document.Format == DocumentFormat.Json) return ConfigMerge.ModeOf(content);
         return YamlReader.Convert(document.Content, out _) is { } converted ? ConfigMerge.ModeOf(converted.Json.Span) : MergeMode.Replace;
     }
 

@@ -211,6 +211,18 @@ public sealed class LayerTests : IAsyncLifetime
     }
 
     [Theory]
+    [InlineData("{ \"version\": \"v1\", \"merge\": \"byName\" }", "json", MergeMode.ByName)]
+    [InlineData("{ \"version\": \"v1\", \"\\u006derge\": \"byName\" }", "json", MergeMode.ByName)]
+    [InlineData("{ \"version\": \"v1\", \"merge\": \"replace\" }", "json", MergeMode.Replace)]
+    [InlineData("{ \"version\": \"v1\", \"pools\": { \"merge\": { \"endpoints\": [] } } }", "json", MergeMode.Replace)]
+    [InlineData("{ \"merge\": \"byName\"", "json", MergeMode.Replace)]
+    [InlineData("version: v1\nmerge: byName\n", "yaml", MergeMode.ByName)]
+    [InlineData("version: v1\n\"\\x6derge\": byName\n", "yaml", MergeMode.ByName)]
+    [InlineData("version: v1\n", "yaml", MergeMode.Replace)]
+    public void HowADocumentIsMerged_IsSeenHoweverItIsWritten(string text, string format, MergeMode mode) =>
+        Assert.Equal(mode, LayerComposer.ModeOf(new ConfigDocument(System.Text.Encoding.UTF8.GetBytes(text), format == "yaml" ? DocumentFormat.Yaml : DocumentFormat.Json)));
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public async Task WhicheverOfAdminAndBundleComesFirst_TheWholeIsTheSame(bool adminFirst)
