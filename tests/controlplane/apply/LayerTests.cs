@@ -46,6 +46,9 @@ public sealed class LayerTests : IAsyncLifetime
 
     private string Layers => string.Join(' ', _rig.Queue.Live!.Layers.All.Select(static l => l.Source));
 
+    // Requests get a configuration a moment before it is recorded and told of.
+    private Task BecomeAsync(string what, string routes) => Eventually.Until(what, () => Routes == routes && _rig.Queue.Live!.Version == _rig.Host.Current!.Version);
+
     private async Task EditAsync(string file) => await System.IO.File.WriteAllTextAsync(_rig.ConfigFile, file);
 
     private Task<ApplyResult> RemoveAsync() => _rig.Queue.RemoveLayerAsync(ControlRig.Admin, null, CancellationToken.None);
@@ -60,7 +63,7 @@ public sealed class LayerTests : IAsyncLifetime
         Assert.Equal("new=x base=one", Routes);
         Assert.Equal("file admin", Layers);
         await EditAsync(File("two"));
-        await Eventually.Until("the file's change is live below the layer", () => Routes == "new=x base=two");
+        await BecomeAsync("the file's change is live below the layer", "new=x base=two");
         Assert.Equal("file", _rig.Queue.Live!.Origin.Source);
         _ = await _rig.ApplyAsync(Over("newer"));
         Assert.Equal("newer=x base=two", Routes);
@@ -86,7 +89,7 @@ public sealed class LayerTests : IAsyncLifetime
         Assert.Equal("base=one", Routes);
         _ = await _rig.ApplyAsync(plain);
         await EditAsync(File("two"));
-        await Eventually.Until("the last writer wins", () => Routes == "base=two");
+        await BecomeAsync("the last writer wins", "base=two");
         Assert.Equal("file", Layers);
     }
 
@@ -177,7 +180,7 @@ public sealed class LayerTests : IAsyncLifetime
         await RestartAsync();
         Assert.Equal(("good=x base=one", "file admin"), (Routes, Layers));
         await EditAsync(File("two"));
-        await Eventually.Until("the file's change comes below the layer that was gone back to", () => Routes == "good=x base=two");
+        await BecomeAsync("the file's change comes below the layer that was gone back to", "good=x base=two");
         _ = await RollbackAsync();
         _ = await RollbackAsync();
         _ = await RollbackAsync();
@@ -188,7 +191,7 @@ public sealed class LayerTests : IAsyncLifetime
     public async Task DocumentsOfLayers_AreKeptAsLongAsARecordNeedsThem_AndNoLonger()
     {
         await EditAsync(File("one", """, "history": { "keep": 2 }"""));
-        await Eventually.Until("two are kept", () => _rig.Host.Current!.Config.History.Keep == 2);
+        await Eventually.Until("two are kept", () => _rig.Host.Current!.Config.History.Keep == 2 && _rig.Queue.Live!.Version == _rig.Host.Current.Version);
         for (int i = 0; i < 6; i++) _ = await _rig.ApplyAsync(Over("new", $"{i}"));
         // Two wholes, two admin layers, and the file's.
         Assert.Equal(5, Directory.GetFiles(_folder["data/configs"]).Length);
