@@ -17,6 +17,11 @@ internal static class FleetCommand
             if (fleet.Connected && fleet.Error is not null) session.Output.Line($"error      {fleet.Error}");
             if (!fleet.Connected && fleet.At is { } at) session.Output.Line($"as of      {Output.Time(at)}");
             if (fleet.Desired is { } desired) session.Output.Line($"desired    {Output.Short(desired.Version)}, change {desired.Sequence} of {Output.Time(desired.Time)}: {desired.Source} by {desired.Actor} at {desired.Replica}");
+            if (fleet.Rollout is { } rollout)
+            {
+                session.Output.Line($"rollout    {rollout.Id} ('{rollout.Rollout}') of {Output.Short(rollout.Version)}: {rollout.State}{(rollout.Reason is null ? "" : $", {rollout.Reason}")}");
+                if (rollout.State == "running") session.Output.Line($"           {string.Join(", ", rollout.Replicas.Select(static p => $"{p.Name} {p.State}"))}");
+            }
             session.Output.Line("");
             session.Output.Table(["REPLICA", "VERSION", "?#CHANGE", "IN STEP", "STATE", "ERROR", "LAST SEEN", "?ADDRESS"], fleet.Replicas.Select(static r => new[]
             {

@@ -6,8 +6,21 @@ namespace Gateway.Client;
 /// <param name="Connected">The shared store answers; when it does not, the rest is what was known <paramref name="At"/> that time.</param>
 /// <param name="Error">Why it does not, or what is wrong at the replica; null for nothing.</param>
 /// <param name="Desired">What every replica is to serve; null when that is not known yet.</param>
+/// <param name="Rollout">The rollout that runs, or the last one; null for none.</param>
 public sealed record Fleet(
-    string Replica, string Database, bool Connected, DateTimeOffset? At, string? Error, FleetChange? Desired, IReadOnlyList<Replica> Replicas);
+    string Replica, string Database, bool Connected, DateTimeOffset? At, string? Error, FleetChange? Desired, FleetRollout? Rollout, IReadOnlyList<Replica> Replicas);
+
+/// <summary>A rollout through the replicas, one after another.</summary>
+/// <param name="Rollout">Its name in the configuration.</param>
+/// <param name="State"><c>running</c>, <c>promoted</c>, <c>returned</c> or <c>aborted</c>.</param>
+/// <param name="Reason">Why it ended so, and where; null while it runs.</param>
+/// <param name="Replicas">In their order.</param>
+public sealed record FleetRollout(
+    long Id, string Rollout, string Version, string State, string? Reason, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, IReadOnlyList<FleetRolloutPart> Replicas);
+
+/// <summary>A replica's part of a rollout.</summary>
+/// <param name="State"><c>waiting</c>, <c>running</c>, <c>passed</c> (the candidate stays at its last share), <c>skipped</c>, or how it ended.</param>
+public sealed record FleetRolloutPart(string Name, string State, string? Reason);
 
 /// <summary>A change of the fleet.</summary>
 /// <param name="Sequence">Rises by one with each.</param>

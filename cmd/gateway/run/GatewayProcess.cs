@@ -71,6 +71,7 @@ internal sealed partial class GatewayProcess
         await using FleetMember? fleet = fleetOptions is null ? null : new FleetMember(fleetOptions, queue, store, audit, host.Metrics, _time, _loggers);
         queue.Sharing = fleet;
         await using RolloutDirector rollouts = new(queue, host, RolloutStore.Open(store, _time), audit, _time, _loggers);
+        fleet?.Attach(rollouts);
         BundleIntake bundles = new(queue, rollouts, verifier, audit, _time, _loggers);
         await using FileProvider? file = configFile is null ? null : new(configFile, queue, _time, _loggers);
         await using BundlePuller? puller = pull is null ? null : new(pull, bundles, () => store.BundleSequence, new PullMemory(store.Folder, PullMemory.JudgeOf(verifier, pull.Url)), host.Metrics, new Random().NextDouble, _time, _loggers) { Rollouts = rollouts };

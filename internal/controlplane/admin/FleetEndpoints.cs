@@ -61,6 +61,7 @@ internal sealed class FleetEndpoints(FleetMember? fleet)
             writer.WritePropertyName("desired");
             Write(writer, desired);
         }
+        if (status.Rollout is { } rollout) Write(writer, rollout);
         writer.WriteStartArray("replicas");
         foreach (ReplicaStatus replica in status.Replicas)
         {
@@ -75,6 +76,29 @@ internal sealed class FleetEndpoints(FleetMember? fleet)
             if (replica.Error is not null) writer.WriteString("error", replica.Error);
             writer.WriteString("startedAt", replica.StartedAt.UtcDateTime);
             writer.WriteString("lastSeen", replica.LastSeen.UtcDateTime);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
+        writer.WriteEndObject();
+    }
+
+    private static void Write(Utf8JsonWriter writer, FleetRolloutStatus rollout)
+    {
+        writer.WriteStartObject("rollout");
+        writer.WriteNumber("id", rollout.Id);
+        writer.WriteString("rollout", rollout.Rollout);
+        writer.WriteString("version", rollout.Version);
+        writer.WriteString("state", rollout.State);
+        if (rollout.Reason is not null) writer.WriteString("reason", rollout.Reason);
+        writer.WriteString("startedAt", rollout.StartedAt.UtcDateTime);
+        if (rollout.EndedAt is { } ended) writer.WriteString("endedAt", ended.UtcDateTime);
+        writer.WriteStartArray("replicas");
+        foreach (FleetRolloutPart part in rollout.Replicas)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", part.Replica);
+            writer.WriteString("state", part.State);
+            if (part.Reason is not null) writer.WriteString("reason", part.Reason);
             writer.WriteEndObject();
         }
         writer.WriteEndArray();

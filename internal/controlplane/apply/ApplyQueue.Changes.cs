@@ -35,7 +35,7 @@ public sealed partial class ApplyQueue
     {
         ChangeOrigin origin = request.Origin;
         bool fromFile = origin.Source == "file";
-        if (request.Fleet is not null && Rollout is { Running: not null } overtaken) await overtaken.AbortAsync(origin, $"the fleet has another version now: {request.Detail}");
+        if (request.Fleet is not null && Rollout is { Running: not null } overtaken) await overtaken.YieldAsync(origin, $"the fleet has another version now: {request.Detail}");
         if (!request.DryRun && Rollout?.Running is { } running) return End(RolloutRuns(request, running, start));
         if (fromFile) FileDigest = request.Document.Digest;
         if (Refusal(request) is { } refused) return End(refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start), refused.Candidate);

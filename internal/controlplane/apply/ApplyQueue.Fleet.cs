@@ -56,6 +56,7 @@ public sealed partial class ApplyQueue
     {
         { Result: SharingResult.Stale } => (ApplyOutcome.Stale, candidate),
         { Result: SharingResult.StaleBundle } stale => (ApplyOutcome.Rejected, candidate with { Errors = [new ConfigError("", Gateway.Bundle.BundleRefusalCodes.StaleSequence, $"a bundle with sequence {stale.Sequence} was applied in the fleet already; sign it with a higher one")] }),
+        { Result: SharingResult.RolloutRunning } running => (ApplyOutcome.RolloutRunning, candidate with { Errors = [new ConfigError("", ApplyResult.NameOf(ApplyOutcome.RolloutRunning), $"{running.Detail}; wait for its end ('gatewayctl fleet' shows it), or end it: 'gatewayctl rollout abort' at a replica that has begun it")] }),
         { Result: SharingResult.Unavailable } away => (ApplyOutcome.FleetUnavailable, candidate with { Errors = [new ConfigError("", FleetUnavailable, $"the fleet's database cannot be reached ({away.Detail}), and a change must reach every replica. Nothing has changed. Try again when 'gatewayctl fleet' says connected; a rollback works meanwhile, here alone.")] }),
         _ => null,
     };

@@ -11,6 +11,9 @@ internal interface IRolloutInProgress
 
     /// <summary>Takes the running rollout back; live stays what was live. Cannot fail.</summary>
     Task AbortAsync(ChangeOrigin origin, string reason);
+
+    /// <summary>As <see cref="AbortAsync"/>, for a change that says nothing against the candidate.</summary>
+    Task YieldAsync(ChangeOrigin origin, string reason);
 }
 
 public sealed partial class ApplyQueue
@@ -58,7 +61,7 @@ public sealed partial class ApplyQueue
     {
         (ApplyRequest request, long start) = (checkedOne.Request, _time.GetTimestamp());
         string text = request.Bundle is { } bundle ? $"{bundle.Detail}, {detail}" : detail;
-        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(checkedOne.Candidate, Change(checkedOne.Candidate, request, text), null, publish);
+        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(checkedOne.Candidate, Change(checkedOne.Candidate, request, text) with { Ends = publish is not null }, null, publish);
         if (candidate.IsBroken) return Rejected(candidate, request, start);
         if (Unshared(candidate, shared) is { } refusal) return Noted(refusal.Outcome, refusal.Candidate, request, start);
         // On the disk since before the first request; again, should anyone have removed it since.

@@ -26,6 +26,9 @@ public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
     /// <summary>The change of the fleet that this is; null for one that came in here.</summary>
     public FleetStamp? Fleet { get; init; }
 
+    /// <summary>The fleet's rollout that this is a replica's part of; null for none.</summary>
+    public long? FleetRollout { get; init; }
+
     internal string? Detail => Fleet?.Detail ?? Bundle?.Detail;
 
     internal long? BundleSequence => Fleet is null ? Bundle?.Sequence : Fleet.BundleSequence;

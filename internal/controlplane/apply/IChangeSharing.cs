@@ -28,6 +28,9 @@ public sealed record SharedChange(ConfigDocument Document, string Version, Chang
     /// <summary>For a person.</summary>
     public string? Detail { get; init; }
 
+    /// <summary>It is the end of the rollout that runs in the fleet, if one does; any other change waits for that.</summary>
+    public bool Ends { get; init; }
+
     /// <summary>It is published here also while the shared store is away, and shared later.</summary>
     public bool Always { get; init; }
 }
@@ -48,6 +51,9 @@ public enum SharingResult
 
     /// <summary>A bundle with this or a higher sequence was applied in the fleet already.</summary>
     StaleBundle,
+
+    /// <summary>A rollout runs in the fleet.</summary>
+    RolloutRunning,
 
     /// <summary>The shared store cannot be reached.</summary>
     Unavailable,

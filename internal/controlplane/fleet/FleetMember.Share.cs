@@ -23,6 +23,7 @@ public sealed partial class FleetMember
                 transaction = await connection.BeginTransactionAsync(_stop.Token);
                 (long last, string? version, long bundle) = await _store.LockHeadAsync(connection, _stop.Token);
                 if (Refusal(change, last, version, bundle) is { } refusal) return refusal;
+                if (change is { Always: false, Ends: false, After: null } && await _store.RunningAsync(connection, _stop.Token) is { } running) return new Sharing(SharingResult.RolloutRunning, 0, running);
                 // Of what cannot be read nothing can be shared.
                 if (change.Document.Content.IsEmpty) return await AwayAsync(change, publish, "the stored document cannot be read");
                 sequence = last + 1;
@@ -65,5 +66,5 @@ public sealed partial class FleetMember
         return new Sharing(await publish() ? SharingResult.Pending : SharingResult.NotPublished, 0, why);
     }
 
-    private static bool IsAway(Exception e) => e is DbException or SocketException or IOException or TimeoutException or FleetException or OperationCanceledException;
+    internal static bool IsAway(Exception e) => e is DbException or SocketException or IOException or TimeoutException or FleetException or OperationCanceledException;
 }

@@ -2,6 +2,7 @@ using System.Data.Common;
 using System.Net.Sockets;
 using Gateway.Config;
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Rollout;
 using Gateway.ControlPlane.Store;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -40,6 +41,7 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
     private string _address = "";
     private (long Sequence, string Error, long At)? _failed;
     private bool _beaten;
+    private FleetRollouts? _rollouts;
 
     public FleetMember(FleetOptions options, ApplyQueue queue, ConfigStore configs, AuditLog audit, Gateway.DataPlane.Obs.GatewayMetrics metrics, TimeProvider time, ILoggerFactory loggers)
     {
@@ -59,6 +61,15 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
 
     /// <summary>As this replica last saw it.</summary>
     public FleetStatus Status => Volatile.Read(ref _status);
+
+    internal long LiveSequence => _queue.Live?.FleetSequence ?? 0;
+
+    /// <summary>Rollouts go through all replicas from now on. Called before <see cref="Start"/>.</summary>
+    public void Attach(RolloutDirector director)
+    {
+        _rollouts = new FleetRollouts(this, _store, director, _database, _options.Replica, _time, _logger);
+        director.Fleet = _rollouts;
+    }
 
     /// <summary>Begins to follow the fleet, after the first publish.</summary>
     /// <param name="address">Of the admin API, for people; empty for none.</param>
@@ -107,6 +118,7 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
                 await _store.EnsureAsync(connection, _stop.Token);
                 await using (NpgsqlCommand listen = new($"LISTEN {_store.Channel}", connection)) _ = await listen.ExecuteNonQueryAsync(_stop.Token);
                 Volatile.Write(ref _status, Status with { Connected = true, Error = null });
+                _rollouts?.Connected();
                 LogConnected(_logger, _options.Shown, _options.Replica);
                 await FollowAsync(connection, () => backoff = FirstBackoff);
             }
@@ -149,8 +161,9 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
         _beaten = true;
         await _audit.FlushAsync(entries => _store.AuditAsync(connection, _options.Replica, entries, _stop.Token));
         IReadOnlyList<ReplicaStatus> replicas = await _store.ReplicasAsync(connection, _stop.Token);
+        FleetRolloutStatus? rollout = _rollouts is null ? null : await _rollouts.StepAsync(connection, replicas, _stop.Token);
         if (!alone) error ??= $"another gateway calls itself '{_options.Replica}' too; give each its own --replica";
-        Volatile.Write(ref _status, new FleetStatus(_options.Replica, _options.Shown, true, _time.GetUtcNow(), error, head, replicas));
+        Volatile.Write(ref _status, new FleetStatus(_options.Replica, _options.Shown, true, _time.GetUtcNow(), error, head, replicas) { Rollout = rollout });
         _ = _firstStep.TrySetResult();
     }
 
@@ -201,7 +214,7 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
         Volatile.Write(ref _status, before with { Connected = false, Error = why });
     }
 
-    private static string Reason(Exception e) => (e.InnerException is SocketException inner ? inner.Message : e.Message).Split('\n')[0];
+    internal static string Reason(Exception e) => (e.InnerException is SocketException inner ? inner.Message : e.Message).Split('\n')[0];
 
     private TimeSpan Jittered(TimeSpan time) => time * (0.8 + (0.4 * _jitter.NextDouble()));
 

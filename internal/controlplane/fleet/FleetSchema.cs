@@ -6,7 +6,7 @@ namespace Gateway.ControlPlane.Fleet;
 internal static class FleetSchema
 {
     /// <summary>Rises with each change of the tables. A gateway refuses a newer one, which it does not understand.</summary>
-    private const int Version = 1;
+    private const int Version = 2;
 
     public static async Task EnsureAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
@@ -51,6 +51,14 @@ internal static class FleetSchema
         CREATE TABLE IF NOT EXISTS {schema}.replicas (
             name text PRIMARY KEY, instance uuid NOT NULL, address text NOT NULL, version text NOT NULL, sequence bigint, since timestamptz NOT NULL,
             state text NOT NULL, error text, started_at timestamptz NOT NULL, last_seen timestamptz NOT NULL DEFAULT now());
+        CREATE TABLE IF NOT EXISTS {schema}.rollouts (
+            id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, rollout text NOT NULL, version text NOT NULL, digest text NOT NULL, format text NOT NULL, content bytea NOT NULL,
+            source text NOT NULL, actor text NOT NULL, origin text NOT NULL, replica text NOT NULL, detail text, bundle_sequence bigint, state text NOT NULL DEFAULT 'running',
+            reason text, started_at timestamptz NOT NULL DEFAULT now(), ended_at timestamptz);
+        CREATE UNIQUE INDEX IF NOT EXISTS rollouts_one_runs ON {schema}.rollouts ((true)) WHERE state = 'running';
+        CREATE TABLE IF NOT EXISTS {schema}.rollout_replicas (
+            rollout bigint NOT NULL REFERENCES {schema}.rollouts ON DELETE CASCADE, replica text NOT NULL, position integer NOT NULL, state text NOT NULL, reason text,
+            PRIMARY KEY (rollout, replica));
         CREATE TABLE IF NOT EXISTS {schema}.schema_version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
         INSERT INTO {schema}.schema_version (version) VALUES ({Version}) ON CONFLICT DO NOTHING;
         """;

@@ -31,4 +31,8 @@ public sealed record ReplicaStatus(
 /// <param name="At">When it last did; null for never.</param>
 /// <param name="Error">Why it does not, or what is wrong here; null for nothing.</param>
 /// <param name="Desired">What every replica is to serve; null before the first contact, and in an empty fleet.</param>
-public sealed record FleetStatus(string Replica, string Database, bool Connected, DateTimeOffset? At, string? Error, FleetChange? Desired, IReadOnlyList<ReplicaStatus> Replicas);
+public sealed record FleetStatus(string Replica, string Database, bool Connected, DateTimeOffset? At, string? Error, FleetChange? Desired, IReadOnlyList<ReplicaStatus> Replicas)
+{
+    /// <summary>The rollout that runs, or the last one; null for none.</summary>
+    public FleetRolloutStatus? Rollout { get; init; }
+}

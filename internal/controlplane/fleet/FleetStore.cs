@@ -5,7 +5,7 @@ using Npgsql;
 namespace Gateway.ControlPlane.Fleet;
 
 /// <summary>The statements on the shared store. Thread safe, as each call is given its connection.</summary>
-internal sealed class FleetStore(string schema)
+internal sealed partial class FleetStore(string schema)
 {
     /// <summary>Entries of the shared audit log; each replica has its own whole one.</summary>
     private const int MostAudit = 100_000;
@@ -61,6 +61,9 @@ internal sealed class FleetStore(string schema)
                 Batched($"INSERT INTO {schema}.changes (sequence, version, digest, format, source, actor, origin, replica, detail, bundle_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                     sequence, change.Version, document.Digest, document.FormatName, change.Origin.Source, change.Origin.Actor, change.Origin.From, replica, change.Detail, bundleSequence == 0 ? null : bundleSequence),
                 Batched($"UPDATE {schema}.head SET sequence = $1", sequence),
+                // The rollout that runs has ended with this: it was the candidate's promotion, or overtook it.
+                Batched($"UPDATE {schema}.rollouts SET state = CASE WHEN digest = $1 THEN 'promoted' ELSE 'aborted' END, reason = CASE WHEN digest = $1 THEN $2 ELSE $3 END, content = '', ended_at = now() WHERE state = 'running'",
+                    document.Digest, $"change {sequence} of the fleet", $"overtaken by change {sequence}: {change.Origin.Source} by {change.Origin.Actor} at {replica}"),
                 Batched($"DELETE FROM {schema}.changes WHERE sequence <= $1", sequence - Math.Max(change.Keep, 1)),
                 Batched($"DELETE FROM {schema}.documents d WHERE NOT EXISTS (SELECT FROM {schema}.changes c WHERE c.digest = d.digest AND c.format = d.format)"),
                 Batched("SELECT pg_notify($1, $2)", Channel, sequence.ToString(System.Globalization.CultureInfo.InvariantCulture)),

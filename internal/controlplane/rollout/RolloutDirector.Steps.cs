@@ -18,7 +18,15 @@ public sealed partial class RolloutDirector
         _metrics.Checks(null);
         RolloutPlan plan = RolloutPlan.Of(request.Rollout!, check.Candidate.Config!, check.Live);
         // There is nothing to compare the first one with.
-        return plan.Stages.Count == 0 || check.Live is null ? await AtOnceAsync(check, plan) : await BeginAsync(check, plan);
+        if (plan.Stages.Count == 0 || check.Live is null) return await AtOnceAsync(check, plan);
+        try
+        {
+            return await BeginAsync(check, plan);
+        }
+        finally
+        {
+            if (_current is null) Fleet?.NotBegun();
+        }
     }
 
     // What was wrong with the request itself, or with its time, says nothing of the candidate.
@@ -49,6 +57,11 @@ public sealed partial class RolloutDirector
         ConfigDocument document = check.Candidate.Document.Kept();
         RolloutRecord record = Record(check, plan) with { Percent = plan.Stages[0].Percent };
         check = check with { Request = check.Request with { Document = document }, Candidate = check.Candidate with { Document = document } };
+        if (check.Request.FleetRollout is null && Fleet is not null && await Fleet.BeginAsync(record, check.Request) is { } refusal)
+        {
+            _queue.Forget(document);
+            return new RolloutStart(null, _queue.Refuse(check, refusal.Outcome, [refusal.Error]));
+        }
         try
         {
             _store.Save(record, Keep);
@@ -83,6 +96,7 @@ public sealed partial class RolloutDirector
         Audit(check.Request.Origin, "rollout", record, $"rollout {record.Id} ('{plan.Name}') begins at {RolloutText.Percent(record.Percent)}{(plan.Note is null ? "" : $"; {plan.Note}")}");
         LogBegins(_logger, record.Id, plan.Name, record.Version, record.Percent);
         Events.Tell("state", record, current.Run.Left);
+        Fleet?.Began(record, check.Request);
         _ = _begun.Release();
         return new RolloutStart(record, _queue.Begun(check));
     }
@@ -112,6 +126,11 @@ public sealed partial class RolloutDirector
                 break;
             case RolloutMove.Next:
                 Next(current);
+                break;
+            case RolloutMove.Promote when Fleet?.Holds(record) == true:
+                record = record with { Reason = "passed here, waits for the other replicas of the fleet" };
+                Show(record, current.Run.Left);
+                Events.Tell("tick", record, current.Run.Left);
                 break;
             case RolloutMove.Promote:
                 _ = await PromoteAsync(current, current.Run.WaitsFor is null ? "every stage passed" : "there was no traffic to judge by, and onNoTraffic says promote", Itself);
@@ -197,6 +216,7 @@ public sealed partial class RolloutDirector
         if (record.State == RolloutState.Promoted) LogPromoted(_logger, record.Id, record.Version, record.Reason!);
         else LogTakenBack(_logger, record.Id, RolloutText.Name(record.State), record.Version, record.Reason!);
         Events.Tell("state", record);
+        Fleet?.Ended(record);
         _queue.RaiseRolloutEnded();
     }
 }

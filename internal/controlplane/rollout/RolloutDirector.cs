@@ -83,6 +83,9 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
         queue.Rollout = this;
     }
 
+    /// <summary>Null for a gateway by itself. Set before the first rollout.</summary>
+    internal IFleetRollouts? Fleet { get; set; }
+
     internal RolloutEvents Events { get; } = new();
 
     /// <summary>Begins to look at what runs, each second.</summary>
@@ -115,6 +118,11 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     /// <summary>Someone's decision about a rollout that runs.</summary>
     public Task<RolloutAnswer> ActAsync(string id, RolloutAction action, ChangeOrigin origin, CancellationToken cancellationToken) =>
         _queue.StepAsync(() => ActOneAsync(id, action, origin), cancellationToken);
+
+    async Task IRolloutInProgress.YieldAsync(ChangeOrigin origin, string reason)
+    {
+        if (_current is { } current) await EndAsync(current, RolloutState.Aborted, reason, null, origin, retry: true);
+    }
 
     async Task IRolloutInProgress.AbortAsync(ChangeOrigin origin, string reason)
     {

@@ -100,6 +100,9 @@ internal sealed class FleetSite : IAsyncDisposable
 
     public static JsonElement Of(JsonElement view, string replica) => view.GetProperty("replicas").EnumerateArray().FirstOrDefault(r => r.GetProperty("name").GetString() == replica);
 
+    /// <summary>Null for a replica that is not known of.</summary>
+    public static string? StateOf(JsonElement view, string replica) => Of(view, replica) is { ValueKind: JsonValueKind.Object } found ? found.GetProperty("state").GetString() : null;
+
     public static bool InStep(JsonElement view, int replicas) =>
         view.GetProperty("replicas").GetArrayLength() == replicas && view.GetProperty("replicas").EnumerateArray().All(static r => r.GetProperty("inStep").GetBoolean());
 

@@ -164,7 +164,7 @@ public sealed class FleetTests(PostgresFixture fixture) : IClassFixture<Postgres
         // The same machine has one such port: whoever binds it first keeps the other out.
         taken.Stop();
         _ = await site["a"].ApplyAsync(bound);
-        JsonElement view = await site.ViewAsync("a", "that b has failed", v => FleetSite.Of(v, "b").GetProperty("state").GetString() == "failed");
+        JsonElement view = await site.ViewAsync("a", "that b has failed", v => FleetSite.StateOf(v, "b") == "failed");
         Assert.Contains("address", FleetSite.Of(view, "b").GetProperty("error").GetString(), StringComparison.OrdinalIgnoreCase);
         Assert.Equal((true, false), (FleetSite.Of(view, "a").GetProperty("inStep").GetBoolean(), FleetSite.Of(view, "b").GetProperty("inStep").GetBoolean()));
         Assert.Equal("file", await FleetSite.TextAsync(site["b"]));
