@@ -35,7 +35,12 @@ public sealed partial class ApplyQueue
     {
         ChangeOrigin origin = request.Origin;
         bool fromFile = origin.Source == "file";
-        if (request.Fleet is not null && Rollout is { Running: not null } overtaken) await overtaken.YieldAsync(origin, $"the fleet has another version now: {request.Detail}");
+        if (request.Fleet is { } change)
+        {
+            // It came in here, or a later one did while it was on its way: nothing to write down.
+            if (Live?.FleetSequence >= change.Sequence) return End(Result(ApplyOutcome.Unchanged, new Candidate(request.Document), start));
+            if (Rollout is { Running: { } mine } yields) await yields.YieldAsync(origin, change.Detail, isPromotion: mine.Digest == request.Document.Digest);
+        }
         if (!request.DryRun && Rollout?.Running is { } running) return End(RolloutRuns(request, running, start));
         if (fromFile) FileDigest = request.Document.Digest;
         if (Refusal(request) is { } refused) return End(refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start), refused.Candidate);
@@ -86,9 +91,8 @@ public sealed partial class ApplyQueue
     // Here, where changes are one after another: of two bundles that come at once only the order of their sequences may win.
     private (ApplyOutcome Outcome, Candidate Candidate)? Refusal(ApplyRequest request)
     {
-        // It was checked where it came in, and a change that is older than what is live here was overtaken on its way.
-        if (request.Fleet is { } fleet)
-            return Live?.FleetSequence >= fleet.Sequence ? (ApplyOutcome.Rejected, Broken(request, "overtaken", $"change {Live.FleetSequence} of the fleet is live already")) : null;
+        // It was checked where it came in.
+        if (request.Fleet is not null) return null;
         if (request.Bundle is null)
         {
             return SignedOnly && !request.DryRun

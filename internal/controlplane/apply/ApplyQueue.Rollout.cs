@@ -12,8 +12,8 @@ internal interface IRolloutInProgress
     /// <summary>Takes the running rollout back; live stays what was live. Cannot fail.</summary>
     Task AbortAsync(ChangeOrigin origin, string reason);
 
-    /// <summary>As <see cref="AbortAsync"/>, for a change that says nothing against the candidate.</summary>
-    Task YieldAsync(ChangeOrigin origin, string reason);
+    /// <summary>Ends the running rollout for a change of the fleet, which says nothing against the candidate, or is its promotion.</summary>
+    Task YieldAsync(ChangeOrigin origin, string reason, bool isPromotion);
 }
 
 public sealed partial class ApplyQueue

@@ -247,21 +247,21 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
         }
     }
 
-    [LoggerMessage(1500, LogLevel.Information, "in the fleet at {Database} as replica {Replica}")]
+    [LoggerMessage(1600, LogLevel.Information, "in the fleet at {Database} as replica {Replica}")]
     private static partial void LogConnected(ILogger logger, string database, string replica);
 
-    [LoggerMessage(1501, LogLevel.Warning, "the fleet's database at {Database} cannot be reached; what is live stays live: {Reason}")]
+    [LoggerMessage(1601, LogLevel.Warning, "the fleet's database at {Database} cannot be reached; what is live stays live: {Reason}")]
     private static partial void LogLost(ILogger logger, string database, string reason);
 
-    [LoggerMessage(1502, LogLevel.Error, "change {Sequence} of the fleet cannot be applied here; what was live stays live: {Reason}")]
+    [LoggerMessage(1602, LogLevel.Error, "change {Sequence} of the fleet cannot be applied here; what was live stays live: {Reason}")]
     private static partial void LogFailed(ILogger logger, long sequence, string reason);
 
-    [LoggerMessage(1503, LogLevel.Information, "version {Version}, live here, is the fleet's change {Sequence} now")]
+    [LoggerMessage(1603, LogLevel.Information, "version {Version}, live here, is the fleet's change {Sequence} now")]
     private static partial void LogShared(ILogger logger, string version, long sequence);
 
-    [LoggerMessage(1504, LogLevel.Error, "another gateway calls itself replica {Replica} too; give each its own --replica")]
+    [LoggerMessage(1604, LogLevel.Error, "another gateway calls itself replica {Replica} too; give each its own --replica")]
     private static partial void LogSameName(ILogger logger, string replica);
 
-    [LoggerMessage(1505, LogLevel.Error, "following the fleet failed inside the gateway; it is tried again")]
+    [LoggerMessage(1605, LogLevel.Error, "following the fleet failed inside the gateway; it is tried again")]
     private static partial void LogFault(ILogger logger, Exception exception);
 }

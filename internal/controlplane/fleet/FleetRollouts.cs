@@ -171,9 +171,9 @@ internal sealed partial class FleetRollouts(FleetMember member, FleetStore store
     private static (ApplyOutcome, ConfigError) Away(string why) =>
         (ApplyOutcome.FleetUnavailable, new ConfigError("", ApplyQueue.FleetUnavailable, $"the fleet's database cannot be reached ({why}), and a rollout goes through every replica. Nothing has changed. Try again when 'gatewayctl fleet' says connected."));
 
-    [LoggerMessage(1510, LogLevel.Information, "rollout {Id} of the fleet begins here: version {Version}, {Replicas} replicas one after another")]
+    [LoggerMessage(1610, LogLevel.Information, "rollout {Id} of the fleet begins here: version {Version}, {Replicas} replicas one after another")]
     private static partial void LogBegun(ILogger logger, long id, string version, int replicas);
 
-    [LoggerMessage(1511, LogLevel.Information, "rollout {Id} of the fleet: this replica's turn, its own rollout is {Local}")]
+    [LoggerMessage(1611, LogLevel.Information, "rollout {Id} of the fleet: this replica's turn, its own rollout is {Local}")]
     private static partial void LogPlays(ILogger logger, long id, string local);
 }

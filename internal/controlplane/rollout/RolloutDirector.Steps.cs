@@ -194,6 +194,15 @@ public sealed partial class RolloutDirector
         return result;
     }
 
+    // The candidate comes as the fleet's change the next moment.
+    private async Task PromotedElsewhereAsync(string reason, ChangeOrigin by)
+    {
+        RolloutRecord record = LastLook();
+        await _canary.EndAsync();
+        _metrics.Stage(RolloutStages.Canary, "passed");
+        Close(record with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, EndedAt = _time.GetUtcNow(), Reason = reason }, by);
+    }
+
     // Live is live all along: what can fail here is what is written down.
     private async Task<RolloutRecord> EndAsync(Current current, RolloutState state, string reason, RolloutEvidence? evidence, ChangeOrigin by, bool retry = false)
     {

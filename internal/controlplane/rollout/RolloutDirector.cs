@@ -119,9 +119,11 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     public Task<RolloutAnswer> ActAsync(string id, RolloutAction action, ChangeOrigin origin, CancellationToken cancellationToken) =>
         _queue.StepAsync(() => ActOneAsync(id, action, origin), cancellationToken);
 
-    async Task IRolloutInProgress.YieldAsync(ChangeOrigin origin, string reason)
+    async Task IRolloutInProgress.YieldAsync(ChangeOrigin origin, string reason, bool isPromotion)
     {
-        if (_current is { } current) await EndAsync(current, RolloutState.Aborted, reason, null, origin, retry: true);
+        if (_current is not { } current) return;
+        if (isPromotion) await PromotedElsewhereAsync(reason, origin);
+        else await EndAsync(current, RolloutState.Aborted, $"the fleet has another version now: {reason}", null, origin, retry: true);
     }
 
     async Task IRolloutInProgress.AbortAsync(ChangeOrigin origin, string reason)
