@@ -64,7 +64,8 @@ internal sealed partial class FleetStore
         if (!await reader.ReadAsync(cancellationToken)) return null;
         ConfigDocument document = new(reader.GetFieldValue<byte[]>(3), reader.GetString(2) == "yaml" ? DocumentFormat.Yaml : DocumentFormat.Json);
         if (document.Digest != reader.GetString(1)) throw new FleetException($"the document of rollout {id} in the fleet's database is damaged: its digest differs");
-        return new ApplyRequest(document, new ChangeOrigin(reader.GetString(4), reader.GetString(5), reader.GetString(6)))
+        // It was merged with other sources' where it came in.
+        return new ApplyRequest(document.AsWhole(), new ChangeOrigin(reader.GetString(4), reader.GetString(5), reader.GetString(6)))
         {
             Rollout = reader.GetString(0),
             FleetRollout = id,
