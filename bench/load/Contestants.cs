@@ -42,9 +42,13 @@ internal sealed class Contestants(string folder, string repository)
               "certificates": { "site": { "certFile": "cert.pem", "keyFile": "key.pem" } },
               "routes": [
                 { "name": "slow", "listeners": ["slow"], "pool": "slow" },
+                { "name": "resilient", "match": { "hosts": ["{{Scenario.ResilientHost}}"] }, "pool": "resilient",
+                  "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "overload": { "maxInflight": 2000, "adaptive": true } },
                 { "name": "all", "pool": "origin" } ],
               "pools": {
                 "origin": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }] },
+                "resilient": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }], "loadBalancing": "peakEwma", "breaker": {}, "outlier": { "latency": {} },
+                  "connections": { "maxPerEndpoint": 2000, "maxRequestsPerEndpoint": 2000 } },
                 "slow": { "endpoints": [{ "address": "127.0.0.1:{{SlowPort}}" }] } },
               "accessLog": { "output": "{{folder}}/gateway-access.log" } }
             """);

@@ -16,10 +16,14 @@ internal sealed record Scenario(string Name, string Tool, string Arguments, stri
     /// <summary>Every contestant writes an access log, as the gateway always does; plain YARP, which has none, is left out.</summary>
     public bool Logged { get; init; }
 
+    /// <summary>For this host the gateway has a route with breaker, outlier ejection, retries, caps and limits on; to the others it is any host.</summary>
+    public const string ResilientHost = "resilient.test";
+
     public static readonly Scenario[] All =
     [
         new("64 connections", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small"),
         new("64 connections, all with an access log", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small") { Logged = true },
+        new("64 connections, ours with all of resilience", "wrk", $"-t1 -c64 -d{{seconds}}s -H 'Host: {ResilientHost}' {{url}}", "/small"),
         new("1000 connections", "wrk", "-t1 -c1000 -d{seconds}s {url}", "/small"),
         new("4 connections", "wrk", "-t1 -c4 -d{seconds}s {url}", "/small"),
         new("10 more request headers", "wrk", "-t1 -c64 -d{seconds}s " + string.Concat(Enumerable.Range(1, 10).Select(i => $"-H 'x-header-{i}: value-{i}' ")) + "{url}", "/small"),

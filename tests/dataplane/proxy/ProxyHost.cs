@@ -33,6 +33,9 @@ internal sealed record ProxyOptions
     public TimeSpan Idle { get; init; } = Timeout.InfiniteTimeSpan;
     public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(5);
 
+    /// <summary>Plain requests have the short way, where there is one.</summary>
+    public bool ShortWay { get; init; } = true;
+
     /// <summary>How long a client may send no request, where it has the short way.</summary>
     public TimeSpan ClientIdle { get; init; } = TimeSpan.FromMinutes(2);
     public int MaxConnections { get; init; }
@@ -139,7 +142,7 @@ internal sealed class ProxyHost : IAsyncDisposable
 
     private ConnectionDelegate Direct(ConnectionDelegate kestrel, Func<GatewayApplication> application, ProxyOptions options)
     {
-        if (!IsDirect) return kestrel;
+        if (!IsDirect || !options.ShortWay) return kestrel;
         DirectHttp1? direct = null;
         return connection => (direct ??= new DirectHttp1(
             next =>
