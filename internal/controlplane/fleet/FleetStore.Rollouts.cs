@@ -59,7 +59,8 @@ internal sealed partial class FleetStore
     public async Task<ApplyRequest?> RolloutRequestAsync(NpgsqlConnection connection, long id, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = new(
-            $"SELECT rollout, digest, format, content, source, actor, origin, detail, bundle_sequence FROM {schema}.rollouts WHERE id = $1 AND state = 'running'", connection) { Parameters = { new() { Value = id } } };
+            $"SELECT rollout, digest, format, content, source, actor, origin, detail, bundle_sequence FROM {schema}.rollouts WHERE id = $1 AND state = 'running'", connection)
+        { Parameters = { new() { Value = id } } };
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken)) return null;
         ConfigDocument document = new(reader.GetFieldValue<byte[]>(3), reader.GetString(2) == "yaml" ? DocumentFormat.Yaml : DocumentFormat.Json);

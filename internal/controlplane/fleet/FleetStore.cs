@@ -127,7 +127,8 @@ internal sealed partial class FleetStore(string schema)
     public async Task<IReadOnlyList<(string Replica, AuditEntry Entry)>> AuditAsync(NpgsqlConnection connection, int limit, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = new(
-            $"SELECT time, replica, actor, origin, action, source, version, result, detail FROM {schema}.audit ORDER BY time DESC, id DESC LIMIT $1", connection) { Parameters = { new() { Value = limit } } };
+            $"SELECT time, replica, actor, origin, action, source, version, result, detail FROM {schema}.audit ORDER BY time DESC, id DESC LIMIT $1", connection)
+        { Parameters = { new() { Value = limit } } };
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         List<(string, AuditEntry)> entries = [];
         while (await reader.ReadAsync(cancellationToken))

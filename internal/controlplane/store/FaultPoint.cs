@@ -10,10 +10,10 @@ namespace Gateway.ControlPlane.Store;
 /// </summary>
 internal static class FaultPoint
 {
-    private static readonly (string Point, int Nth)? s_armed = Read(Environment.GetEnvironmentVariable("GATEWAY_FAULT"));
-    private static int s_passed;
+    private static readonly (string Point, int Nth)? Armed = Read(Environment.GetEnvironmentVariable("GATEWAY_FAULT"));
+    private static int _passed;
 
-    public static bool IsArmed => s_armed is not null;
+    public static bool IsArmed => Armed is not null;
 
     /// <summary>Does not return when it is the process's last.</summary>
     public static void Pass(string point)
@@ -23,7 +23,7 @@ internal static class FaultPoint
 
     /// <summary>True: only a part of what is written now is to be, and then <see cref="Die"/> be called.</summary>
     public static bool IsLast(string point) =>
-        s_armed is { } armed && (armed.Point == "any" || armed.Point == point) && Interlocked.Increment(ref s_passed) == armed.Nth;
+        Armed is { } armed && (armed.Point == "any" || armed.Point == point) && Interlocked.Increment(ref _passed) == armed.Nth;
 
     public static void Die(string point)
     {

@@ -21,9 +21,9 @@ public sealed class PostgresFixture : IAsyncLifetime
 /// <summary>Replicas of one fleet, each the built executable with a data folder of its own that outlives it.</summary>
 internal sealed class FleetSite : IAsyncDisposable
 {
-    private static int s_sites;
+    private static int _sites;
     private readonly PostgresServer _server;
-    private readonly string _schema = $"fleet_{Interlocked.Increment(ref s_sites)}";
+    private readonly string _schema = $"fleet_{Interlocked.Increment(ref _sites)}";
     private readonly Dictionary<string, TempFolder> _folders = [];
     private readonly Dictionary<string, GatewayProcess> _running = [];
 
