@@ -43,7 +43,7 @@ internal sealed class Contestants(string folder, string repository)
               "routes": [
                 { "name": "slow", "listeners": ["slow"], "pool": "slow" },
                 { "name": "resilient", "match": { "hosts": ["{{Scenario.ResilientHost}}"] }, "pool": "resilient",
-                  "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "overload": { "maxInflight": 2000, "adaptive": true } },
+                  "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "overload": { "maxInflight": 2000 } },
                 { "name": "all", "pool": "origin" } ],
               "pools": {
                 "origin": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }] },

@@ -214,7 +214,8 @@ public sealed class RetryTests
         RawResponse response = await RawHttpClient.OnceAsync(proxy.Address, Request("GET"));
         Assert.Equal(retried ? 200 : 503, response.Status);
         if (!retried) Assert.Equal(retryAfter, response["Retry-After"]);
-        if (retryAfter == "1") Assert.InRange(TimeProvider.System.GetElapsedTime(begun).TotalSeconds, 1, 2);
+        // The system's timers may be some milliseconds early by another clock.
+        if (retryAfter == "1") Assert.InRange(TimeProvider.System.GetElapsedTime(begun).TotalSeconds, 0.95, 2);
     }
 
     [Fact]

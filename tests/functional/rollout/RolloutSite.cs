@@ -10,6 +10,9 @@ internal sealed class RolloutSite : IAsyncDisposable
     /// <summary>Short stages that chance fills, so that a few clients suffice.</summary>
     public const string Quick = """{ "stages": [{ "percent": 20, "for": "1s" }, { "percent": 50, "for": "1s" }], "cohort": "random", "gates": { "minSamples": 50 } }""";
 
+    /// <summary>Stages long enough for ticks of a second within them.</summary>
+    public const string Ticking = """{ "stages": [{ "percent": 20, "for": "3s" }, { "percent": 50, "for": "3s" }], "cohort": "random", "gates": { "minSamples": 50 } }""";
+
     /// <summary>A stage that nothing but a person ends.</summary>
     public const string Long = """{ "stages": [{ "percent": 50, "for": "1h" }], "cohort": "random" }""";
 

@@ -116,9 +116,9 @@ public sealed class RolloutTests
     [Fact]
     public async Task Events_AreToldAsTheyCome_InTheFormThatCurlAndBrowsersRead()
     {
-        await using RolloutSite site = await RolloutSite.StartAsync(RolloutSite.Quick);
+        await using RolloutSite site = await RolloutSite.StartAsync(RolloutSite.Ticking);
         await using SteadyLoad load = site.Load(clients: 2, TimeSpan.FromMilliseconds(1));
-        string id = await site.BeginAsync(site.Candidate(RolloutSite.Quick));
+        string id = await site.BeginAsync(site.Candidate(RolloutSite.Ticking));
         CommandResult curl = await Command.RunAsync(Tool.Require("curl"), "-sN", "--max-time", "50", "-H", $"Authorization: Bearer {site.Gateway.Token}", "-D", "-", new Uri(site.Gateway.AdminAddress, $"/admin/rollouts/{id}/events").ToString());
         Assert.Equal(0, curl.ExitCode);
         Assert.Contains("Content-Type: text/event-stream", curl.Out, StringComparison.OrdinalIgnoreCase);
