@@ -91,10 +91,13 @@ public sealed class RawHttpClient : IAsyncDisposable
     public SslStream? Tls => _stream as SslStream;
 
     /// <summary>Connects to the host and port of an address such as <c>http://127.0.0.1:8080</c>; never TLS, whatever its scheme.</summary>
-    public static async Task<RawHttpClient> ConnectAsync(Uri address)
+    /// <param name="from">The address to come from, one of this machine's; null for the system's choice.</param>
+    public static async Task<RawHttpClient> ConnectAsync(Uri address, string? from = null)
     {
-        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        await socket.ConnectAsync(IPAddress.Parse(address.Host), address.Port);
+        IPAddress host = IPAddress.Parse(address.Host);
+        var socket = new Socket(host.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        if (from is not null) socket.Bind(new IPEndPoint(IPAddress.Parse(from), 0));
+        await socket.ConnectAsync(host, address.Port);
         return new RawHttpClient(socket, new NetworkStream(socket));
     }
 

@@ -214,6 +214,29 @@ public sealed class DirectHttp1Tests
     }
 
     [Fact]
+    public async Task ClientsThatSendTheSameFields_AreToldApartByTheirAddresses()
+    {
+        // Linux lets anybody come from all of 127.0.0.0/8.
+        SkipWithoutIt();
+        await using RawOrigin origin = RawOrigin.Answering(Hello);
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
+        static string From(int i) => $"127.0.0.{2 + i * 7 % 5}";
+        for (int i = 0; i < 60; i++)
+        {
+            await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address, From(i));
+            Assert.Equal("hello", (await client.RequestAsync($"GET /{i} HTTP/1.1\r\nHost: a\r\nAccept: */*\r\n\r\n")).Text);
+        }
+        string[] seen = origin.ReceivedText.Split("\r\n\r\n");
+        for (int i = 0; i < 60; i++)
+        {
+            string head = Assert.Single(seen, head => head.StartsWith($"GET /{i} ", StringComparison.Ordinal));
+            Assert.Contains($"\r\nX-Forwarded-For: {From(i)}\r\n", head, StringComparison.Ordinal);
+            Assert.Contains($"\r\nForwarded: for={From(i)};host=a;proto=http\r\n", head, StringComparison.Ordinal);
+        }
+        Assert.Equal(0, proxy.HandedOver);
+    }
+
+    [Fact]
     public async Task AnUpstreamThatBreaksOff_IsNotTakenForTheEnd()
     {
         SkipWithoutIt();

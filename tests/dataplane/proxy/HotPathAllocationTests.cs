@@ -61,7 +61,7 @@ public sealed class HotPathAllocationTests
         var block = new UpstreamFieldBlock();
         yield return ("UpstreamFieldBlock.Same", Times, () =>
         {
-            if (!block.TryGet(fields.Version, "HTTP/1.1", "http", false, out _)) block.Offer(fields.Version, "HTTP/1.1", "http", false, head);
+            if (!block.TryGet(fields.Version, "HTTP/1.1", "http", "192.0.2.1", false, out _)) block.Offer(fields.Version, "HTTP/1.1", "http", "192.0.2.1", false, head);
         }
         );
 

@@ -8,11 +8,11 @@ public sealed class UpstreamFieldBlockTests
 {
     private readonly UpstreamFieldBlock _block = new();
 
-    private void Offer(string text, int fields = 1, string protocol = "HTTP/1.1", string scheme = "http", bool trusted = false) =>
-        _block.Offer(fields, protocol, scheme, trusted, Encoding.Latin1.GetBytes(text));
+    private void Offer(string text, int fields = 1, string protocol = "HTTP/1.1", string scheme = "http", string? peer = "192.0.2.1", bool trusted = false) =>
+        _block.Offer(fields, protocol, scheme, peer, trusted, Encoding.Latin1.GetBytes(text));
 
-    private string? Kept(int fields = 1, string protocol = "HTTP/1.1", string scheme = "http", bool trusted = false) =>
-        _block.TryGet(fields, protocol, scheme, trusted, out ReadOnlySpan<byte> block) ? Encoding.Latin1.GetString(block) : null;
+    private string? Kept(int fields = 1, string protocol = "HTTP/1.1", string scheme = "http", string? peer = "192.0.2.1", bool trusted = false) =>
+        _block.TryGet(fields, protocol, scheme, peer, trusted, out ReadOnlySpan<byte> block) ? Encoding.Latin1.GetString(block) : null;
 
     [Fact]
     public void ABlock_IsKeptWhenItCameTwice()
@@ -25,21 +25,23 @@ public sealed class UpstreamFieldBlockTests
     }
 
     [Theory]
-    [InlineData(2, "HTTP/1.1", "http", false)]
-    [InlineData(1, "HTTP/1.0", "http", false)]
-    [InlineData(1, "HTTP/1.1", "https", false)]
-    [InlineData(1, "HTTP/1.1", "http", true)]
-    public void ABlockOfAnotherRequest_IsNotServed_AndNeitherIsTheOldOneAfterIt(int fields, string protocol, string scheme, bool trusted)
+    [InlineData(2, "HTTP/1.1", "http", "192.0.2.1", false)]
+    [InlineData(1, "HTTP/1.0", "http", "192.0.2.1", false)]
+    [InlineData(1, "HTTP/1.1", "https", "192.0.2.1", false)]
+    [InlineData(1, "HTTP/1.1", "http", "192.0.2.2", false)]
+    [InlineData(1, "HTTP/1.1", "http", null, false)]
+    [InlineData(1, "HTTP/1.1", "http", "192.0.2.1", true)]
+    public void ABlockOfAnotherRequest_IsNotServed_AndNeitherIsTheOldOneAfterIt(int fields, string protocol, string scheme, string? peer, bool trusted)
     {
         Offer("first");
         Offer("first");
-        Assert.Null(Kept(fields, protocol, scheme, trusted));
+        Assert.Null(Kept(fields, protocol, scheme, peer, trusted));
         Assert.Equal("first", Kept());
-        Offer("second", fields, protocol, scheme, trusted);
-        Assert.Null(Kept(fields, protocol, scheme, trusted));
+        Offer("second", fields, protocol, scheme, peer, trusted);
+        Assert.Null(Kept(fields, protocol, scheme, peer, trusted));
         Assert.Null(Kept());
-        Offer("second", fields, protocol, scheme, trusted);
-        Assert.Equal("second", Kept(fields, protocol, scheme, trusted));
+        Offer("second", fields, protocol, scheme, peer, trusted);
+        Assert.Equal("second", Kept(fields, protocol, scheme, peer, trusted));
         Assert.Null(Kept());
     }
 
@@ -57,8 +59,8 @@ public sealed class UpstreamFieldBlockTests
     public void WhatIsKept_IsACopy()
     {
         byte[] buffer = "first"u8.ToArray();
-        _block.Offer(1, "HTTP/1.1", "http", false, buffer);
-        _block.Offer(1, "HTTP/1.1", "http", false, buffer);
+        _block.Offer(1, "HTTP/1.1", "http", "192.0.2.1", false, buffer);
+        _block.Offer(1, "HTTP/1.1", "http", "192.0.2.1", false, buffer);
         buffer.AsSpan().Clear();
         Assert.Equal("first", Kept());
     }

@@ -92,4 +92,26 @@ public sealed class KeptFieldsTests
             }
         }
     }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task ClientsOfShortConnections_AreToldApartByTheirAddresses(bool behindABalancer)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "only Linux lets anybody come from all of 127.0.0.0/8");
+        await using HttpOrigin origin = await HttpOrigin.StartAsync();
+        origin.Record = false;
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(
+            Doc.Route("all"), Doc.Pool("main", origin.Address),
+            $$"""{ "name": "web", "address": "127.0.0.1:0"{{(behindABalancer ? """, "proxyProtocol": "required" """ : "")}} }""", Doc.NoAccessLog));
+        // All send the same, byte for byte, each on a connection of its own, in the place of one of the clients before it.
+        for (int i = 0; i < 120; i++)
+        {
+            string address = $"{(behindABalancer ? "192.0.2" : "127.0.0")}.{2 + i * 7 % 5}";
+            await using RawHttpClient client = await RawHttpClient.ConnectAsync(gateway.Listener(), behindABalancer ? null : address);
+            RawResponse response = await client.RequestAsync((behindABalancer ? $"PROXY TCP4 {address} 198.51.100.7 56324 80\r\n" : "") + Doc.Get("/x"));
+            Echo echo = Echo.Parse(response.Text);
+            Assert.Equal((address, $"for={address};host=gateway.test;proto=http"), (echo["x-forwarded-for"], echo["forwarded"]));
+        }
+    }
 }

@@ -39,7 +39,7 @@ internal static class Http1RequestHead
         // And which field has the client's deadline, and so is left out, is the route's to say.
         bool keep = request.Host.Length != 0 && exchange.ClientDeadline.Field is null;
         string protocol = exchange.Downstream.Protocol, scheme = exchange.Downstream.Scheme;
-        if (keep && exchange.FieldBlock.TryGet(exchange.Fields.Version, protocol, scheme, exchange.PeerTrusted, out ReadOnlySpan<byte> kept))
+        if (keep && exchange.FieldBlock.TryGet(exchange.Fields.Version, protocol, scheme, exchange.PeerText, exchange.PeerTrusted, out ReadOnlySpan<byte> kept))
         {
             sink.Raw(kept);
             return;
@@ -47,6 +47,6 @@ internal static class Http1RequestHead
         int start = sink.Length;
         sink.Add("Host", request.Host.Length != 0 ? request.Host : authority);
         ForwardingHeaders.Write(exchange, ref sink);
-        if (keep) exchange.FieldBlock.Offer(exchange.Fields.Version, protocol, scheme, exchange.PeerTrusted, sink.Buffer.AsSpan(start, sink.Length - start));
+        if (keep) exchange.FieldBlock.Offer(exchange.Fields.Version, protocol, scheme, exchange.PeerText, exchange.PeerTrusted, sink.Buffer.AsSpan(start, sink.Length - start));
     }
 }
