@@ -120,9 +120,9 @@ public sealed record Pool(string Name, string Protocol, string LoadBalancing, bo
 /// <summary>A change of an endpoint's health, or of the pool's.</summary>
 /// <param name="Sequence">Rises by one within the pool.</param>
 /// <param name="Endpoint">Null for the pool's own state.</param>
-/// <param name="From">What it was: <c>healthy</c> or what was known against it; of a pool <c>normal</c> or <c>panic</c>.</param>
+/// <param name="From">What it was: <c>healthy</c> or what was known against it, <c>absent</c> before it joined; of a pool <c>normal</c> or <c>panic</c>.</param>
 /// <param name="To">What it is now; the same as before when something was decided against a change.</param>
-/// <param name="Cause"><c>no_answer</c>, <c>consecutive_failures</c>, <c>failure_percent</c>, <c>latency</c>, <c>probe</c> or <c>panic</c>.</param>
+/// <param name="Cause"><c>no_answer</c>, <c>consecutive_failures</c>, <c>failure_percent</c>, <c>latency</c>, <c>probe</c>, <c>panic</c>, <c>discovery</c> or <c>apply</c>.</param>
 /// <param name="Detail">Which attempts, counters and thresholds, for a person.</param>
 /// <param name="Until">When an ejection ends; null for anything else.</param>
 public sealed record HealthChange(

@@ -72,9 +72,9 @@ internal sealed partial class DnsDiscovery(DnsSettings settings, DiscoveryServic
         }
     }
 
-    private static TimeSpan Clamped(TimeSpan ttl) => ttl < LeastWait ? LeastWait : ttl > MostWait ? MostWait : ttl;
+    internal static TimeSpan Clamped(TimeSpan ttl) => ttl < LeastWait ? LeastWait : ttl > MostWait ? MostWait : ttl;
 
-    private static TimeSpan RetryAfter(int failures)
+    internal static TimeSpan RetryAfter(int failures)
     {
         TimeSpan wait = FirstRetry * Math.Pow(2, Math.Min(failures - 1, 10));
         return wait < LastRetry ? wait : LastRetry;

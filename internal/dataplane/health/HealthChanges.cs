@@ -27,6 +27,24 @@ internal sealed class HealthChanges(PoolState pool, HealthServices services)
         endpoint.Health.LastEntry = Note(endpoint.Address, state, state, cause, detail, null);
     }
 
+    /// <summary>Notes that an endpoint has joined the pool.</summary>
+    /// <param name="cause"><see cref="HealthWords.Discovery"/> or <see cref="HealthWords.Apply"/>, as for <see cref="Leave"/>.</param>
+    public void Join(EndpointState endpoint, string cause) => endpoint.Health.LastEntry = pool.Ledger.AddMembership(
+        services.Time.GetUtcNow(), endpoint.Address, HealthWords.Absent, HealthWords.StateOf(endpoint.Health.Faults), cause, cause == HealthWords.Apply ? "the document has it" : "it was found");
+
+    /// <summary>
+    /// The endpoint has left the pool, or the pool is gone. What is known against it goes with it: should it come back while requests still
+    /// hold its state, nobody would know when to let it in again.
+    /// </summary>
+    public void Leave(EndpointState endpoint, string cause, string why)
+    {
+        string before = HealthWords.StateOf(endpoint.Health.Faults);
+        bool wasOut = endpoint.Health.Set(EndpointFaults.Ejected | EndpointFaults.ProbeFailed | EndpointFaults.Unprobed, false);
+        endpoint.Health.LastEntry = wasOut
+            ? Note(endpoint.Address, before, HealthWords.Absent, cause, $"{why}; what was known against it is forgotten, should it come back", null)
+            : pool.Ledger.AddMembership(services.Time.GetUtcNow(), endpoint.Address, before, HealthWords.Absent, cause, why);
+    }
+
     /// <summary>Notes that the pool has come into panic, or out of it.</summary>
     public void Follow(EndpointSet set, int panicThreshold)
     {
@@ -40,7 +58,7 @@ internal sealed class HealthChanges(PoolState pool, HealthServices services)
     private LedgerEntry Note(string endpoint, string from, string to, string cause, string detail, TimeSpan? length)
     {
         string who = endpoint.Length == 0 ? "the pool" : endpoint;
-        if (to is HealthWords.Healthy or HealthWords.Normal) HealthLog.Better(services.Log, pool.Name, who, from, to, cause, detail);
+        if (to is HealthWords.Healthy or HealthWords.Normal or HealthWords.Absent) HealthLog.Better(services.Log, pool.Name, who, from, to, cause, detail);
         else HealthLog.Worse(services.Log, pool.Name, who, from, to, cause, detail);
         DateTimeOffset now = services.Time.GetUtcNow();
         return pool.Ledger.Add(now, endpoint, from, to, cause, detail, now + length);

@@ -10,6 +10,12 @@ internal static class HealthWords
 {
     public const string Healthy = "healthy", Panic = "panic", Normal = "normal";
 
+    /// <summary>Of an endpoint before it joined the pool and after it left.</summary>
+    public const string Absent = "absent";
+
+    /// <summary>Why an endpoint joined or left: DNS says so, or a document does.</summary>
+    public const string Discovery = "discovery", Apply = "apply";
+
     public static string StateOf(EndpointFaults faults)
     {
         if (faults == EndpointFaults.None) return Healthy;

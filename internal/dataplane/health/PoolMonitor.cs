@@ -28,7 +28,8 @@ internal sealed class PoolMonitor
         _changes = new HealthChanges(model.State, services);
         _probers = new PoolProbers(model.State, _changes, services, _gate);
         model.State.Rebuilt = Ask;
-        lock (_gate) Configure_NeedsLock();
+        // Who is in from the start has not joined.
+        lock (_gate) Configure_NeedsLock(cause: null);
     }
 
     public PoolState Pool => _model.State;
@@ -39,7 +40,7 @@ internal sealed class PoolMonitor
         lock (_gate)
         {
             _model = model;
-            Configure_NeedsLock();
+            Configure_NeedsLock(HealthWords.Apply);
             Look_NeedsLock();
         }
     }
@@ -61,7 +62,7 @@ internal sealed class PoolMonitor
         {
             _stopped = true;
             Pool.Rebuilt = null;
-            foreach (EndpointState endpoint in _members.Keys) Leave(endpoint);
+            foreach (EndpointState endpoint in _members.Keys) Leave(endpoint, HealthWords.Apply, "the pool is gone");
             _probers.Stop_NeedsLock();
         }
     }
@@ -72,11 +73,10 @@ internal sealed class PoolMonitor
         lock (_gate) return _probers.Ended_NeedsLock();
     }
 
-    // It may come back while requests still hold its state; then nobody would know when to let it in again.
-    private static void Leave(EndpointState endpoint)
+    private void Leave(EndpointState endpoint, string cause, string why)
     {
         endpoint.Health.Watch = null;
-        endpoint.Health.Set(EndpointFaults.Ejected, false);
+        _changes.Leave(endpoint, cause, why);
     }
 
     // On a request's thread, or after a rebuild: what is asked for meanwhile is found by the same look.
@@ -102,26 +102,29 @@ internal sealed class PoolMonitor
     {
         if (_stopped) return;
         EndpointSet set = _model.Current;
-        if (!ReferenceEquals(set.Endpoints, _endpoints)) Configure_NeedsLock();
+        if (!ReferenceEquals(set.Endpoints, _endpoints)) Configure_NeedsLock(HealthWords.Discovery);
         _changes.Follow(set, _model.Plan.PanicThreshold);
         _detector.Evaluate(_services.Now, _decisions);
         foreach (EjectionDecision decision in _decisions) Apply_NeedsLock(decision);
         _decisions.Clear();
     }
 
-    private void Configure_NeedsLock()
+    /// <param name="cause">Why endpoints may have joined or left; null where nobody has.</param>
+    private void Configure_NeedsLock(string? cause)
     {
         _endpoints = _model.Current.Endpoints;
         HashSet<EndpointState> present = [];
         foreach (EndpointModel endpoint in _endpoints) present.Add(endpoint.State);
         foreach (EndpointState gone in _members.Keys.Where(known => !present.Contains(known)).ToArray())
         {
-            Leave(gone);
+            Leave(gone, cause!, cause == HealthWords.Apply ? "the document has it no more" : "it is found no more");
             _members.Remove(gone);
         }
         foreach (EndpointState endpoint in present)
         {
-            if (!_members.ContainsKey(endpoint)) _members.Add(endpoint, new OutlierMember(endpoint.Address, endpoint.Health.Counts));
+            if (_members.ContainsKey(endpoint)) continue;
+            _members.Add(endpoint, new OutlierMember(endpoint.Address, endpoint.Health.Counts));
+            if (cause is not null) _changes.Join(endpoint, cause);
         }
         _detector.Configure(_services.Now, _model.Health.Passive, _model.Health.Outlier, [.. _members.Values]);
         RunWatch watch = new(_detector.UnansweredToReport, _detector.RunToReport, Ask);

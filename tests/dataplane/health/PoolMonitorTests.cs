@@ -112,8 +112,52 @@ public sealed class PoolMonitorTests
         monitor.Follow(Pool(endpoints[1..]));
         Assert.Equal(EndpointFaults.None, endpoints[0].State.Health.Faults);
         Assert.Null(endpoints[0].State.Health.Watch);
+        Assert.EndsWith("10.0.0.0:80 ejected > absent: apply", Changes, StringComparison.Ordinal);
+        Assert.Equal("the document has it no more; what was known against it is forgotten, should it come back", _state.Ledger.Entries[^1].Detail);
         monitor.Follow(Pool([.. endpoints]));
         Assert.Equal(EndpointFaults.None, endpoints[0].State.Health.Faults);
+        Assert.EndsWith("10.0.0.0:80 ejected > absent: apply; 10.0.0.0:80 absent > healthy: apply", Changes, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task WhoIsFoundAndWhoIsFoundNoMore_IsInTheLedger_ButNotWhoWasThereFromTheStart()
+    {
+        EndpointModel[] endpoints = Endpoints(4);
+        PoolModel pool = Pool(endpoints[..2]);
+        _ = new PoolMonitor(pool, _services);
+        _state.Replace(pool, endpoints[1..3], "discovery");
+        await Eventually.Until("both changes are noted", () => _state.Ledger.Entries.Count == 2);
+        Assert.Equal("10.0.0.0:80 healthy > absent: discovery; 10.0.0.2:80 absent > healthy: discovery", Changes);
+        Assert.Same(_state.Ledger.Entries[1], endpoints[2].State.Health.LastEntry);
+        Record(endpoints[2], Timeout, 3);
+        await Until(endpoints[2], EndpointFaults.Ejected);
+        _state.Replace(pool, endpoints[..2], "discovery");
+        await Eventually.Until("it is noted that it left while it was out", () => Changes.Contains("10.0.0.2:80 ejected > absent: discovery", StringComparison.Ordinal));
+        Assert.Equal(EndpointFaults.None, endpoints[2].State.Health.Faults);
+    }
+
+    [Fact]
+    public async Task APoolThatIsGone_SaysSoOfWhoWasOut()
+    {
+        EndpointModel[] endpoints = Endpoints(2);
+        var monitor = new PoolMonitor(Pool(endpoints), _services);
+        Record(endpoints[0], Timeout, 3);
+        await Until(endpoints[0], EndpointFaults.Ejected);
+        monitor.Stop();
+        Assert.Contains(_state.Ledger.Entries, static e => e is { Endpoint: "10.0.0.0:80", From: "ejected", To: "absent", Detail: "the pool is gone; what was known against it is forgotten, should it come back" });
+    }
+
+    [Fact]
+    public void WhoeverComesAndGoes_PushesNoEvidenceOut()
+    {
+        var ledger = new HealthLedger();
+        ledger.Add(_time.GetUtcNow(), "e", "healthy", "ejected", "no_answer", "");
+        for (int i = 0; i <= HealthLedger.MembershipCapacity; i++) ledger.AddMembership(_time.GetUtcNow(), $"m{i}", "absent", "healthy", "discovery", "");
+        ledger.Add(_time.GetUtcNow(), "e", "ejected", "healthy", "no_answer", "");
+        Assert.Equal(HealthLedger.MembershipCapacity + 2, ledger.Entries.Count);
+        // One beyond what is kept has pushed out the first of its kind, and only that.
+        Assert.Equal(["e", "m1"], ledger.Entries.Take(2).Select(static e => e.Endpoint));
+        Assert.Equal((1L, 3L, HealthLedger.MembershipCapacity + 3L), (ledger.Entries[0].Sequence, ledger.Entries[1].Sequence, ledger.Entries[^1].Sequence));
     }
 
     [Fact]

@@ -130,7 +130,7 @@ public sealed class ProbingTests : IAsyncLifetime
         await RoundAsync(3);
         await RoundAsync(3);
         Assert.Equal(EndpointFaults.None, Health(2).Faults);
-        Assert.Equal(["healthy > unprobed", "unprobed > unhealthy", "unhealthy > healthy"], Changes(2));
+        Assert.Equal(["absent > healthy", "healthy > unprobed", "unprobed > unhealthy", "unhealthy > healthy"], Changes(2));
     }
 
     [Fact]
