@@ -11,6 +11,7 @@ internal sealed class AccessLogFormatter(TimeProvider time)
     private DateTimeOffset _anchor;
     private long _second;
     private readonly byte[] _secondText = new byte[20];
+    private StableFields? _stable;
 
     /// <summary>Takes a reading of the wall clock, from which the timestamps of the entries that follow are dated; so a request needs none.</summary>
     public void Synchronize()
@@ -31,94 +32,96 @@ internal sealed class AccessLogFormatter(TimeProvider time)
     private void Json(LineBuffer line, in AccessLogEntry entry, AccessLogModel model)
     {
         line.Byte((byte)'{');
-        int start = line.Length;
-        foreach (AccessLogField field in model.Fields)
-        {
-            switch (field)
-            {
-                case AccessLogField.Time:
-                    Name(line, start, ",\"time\":"u8);
-                    line.Byte((byte)'"');
-                    Time(line, At(entry.StartedAt));
-                    line.Byte((byte)'"');
-                    break;
-                case AccessLogField.RequestId: Text(line, start, ",\"requestId\":"u8, entry.RequestId); break;
-                case AccessLogField.Method: Text(line, start, ",\"method\":"u8, entry.Method); break;
-                case AccessLogField.Scheme: Text(line, start, ",\"scheme\":"u8, entry.Scheme); break;
-                case AccessLogField.Host: Text(line, start, ",\"host\":"u8, UrlRedaction.Host(entry.Host)); break;
-                case AccessLogField.Path:
-                    Name(line, start, ",\"path\":"u8);
-                    line.Byte((byte)'"');
-                    UrlRedaction.Path(line, Path(entry), Escaping.Json);
-                    line.Byte((byte)'"');
-                    break;
-                case AccessLogField.Query:
-                    ReadOnlySpan<char> query = Query(entry, model);
-                    Name(line, start, ",\"query\":"u8);
-                    if (query.IsEmpty)
-                    {
-                        line.Ascii("null"u8);
-                        break;
-                    }
-                    line.Byte((byte)'"');
-                    UrlRedaction.Query(line, query, Escaping.Json);
-                    line.Byte((byte)'"');
-                    break;
-                case AccessLogField.Protocol: Text(line, start, ",\"protocol\":"u8, entry.Protocol); break;
-                case AccessLogField.Status: Number(line, start, ",\"status\":"u8, entry.Status); break;
-                case AccessLogField.Route: Text(line, start, ",\"route\":"u8, entry.Route); break;
-                case AccessLogField.Pool: Text(line, start, ",\"pool\":"u8, entry.Pool); break;
-                case AccessLogField.Endpoint: Text(line, start, ",\"endpoint\":"u8, entry.Endpoint); break;
-                case AccessLogField.Attempts: Number(line, start, ",\"attempts\":"u8, entry.Attempts); break;
-                case AccessLogField.Breaker: Text(line, start, ",\"breaker\":"u8, entry.Breaker); break;
-                case AccessLogField.Category: Text(line, start, ",\"category\":"u8, entry.Category); break;
-                case AccessLogField.Detail: Text(line, start, ",\"detail\":"u8, entry.Detail); break;
-                case AccessLogField.Snapshot: Text(line, start, ",\"snapshot\":"u8, entry.Snapshot); break;
-                case AccessLogField.Variant: Text(line, start, ",\"variant\":"u8, entry.Variant); break;
-                case AccessLogField.ClientIp:
-                    Name(line, start, ",\"clientIp\":"u8);
-                    if (entry.ClientIp is null)
-                    {
-                        line.Ascii("null"u8);
-                        break;
-                    }
-                    line.Byte((byte)'"');
-                    line.Number(Address(entry.ClientIp));
-                    line.Byte((byte)'"');
-                    break;
-                case AccessLogField.Listener: Text(line, start, ",\"listener\":"u8, entry.Listener); break;
-                case AccessLogField.DurationMs: Milliseconds(line, start, ",\"durationMs\":"u8, entry.StartedAt, entry.EndedAt); break;
-                case AccessLogField.UpstreamMs: Milliseconds(line, start, ",\"upstreamMs\":"u8, entry.UpstreamStartedAt, entry.UpstreamHeadersAt); break;
-                case AccessLogField.RequestBytes: Number(line, start, ",\"requestBytes\":"u8, entry.RequestBytes); break;
-                case AccessLogField.ResponseBytes: Number(line, start, ",\"responseBytes\":"u8, entry.ResponseBytes); break;
-                case AccessLogField.UserAgent:
-                    Name(line, start, ",\"userAgent\":"u8);
-                    if (string.IsNullOrEmpty(entry.UserAgent))
-                    {
-                        line.Ascii("null"u8);
-                        break;
-                    }
-                    line.Byte((byte)'"');
-                    line.HeaderText(entry.UserAgent, Escaping.Json);
-                    line.Byte((byte)'"');
-                    break;
-                case AccessLogField.Referer:
-                    Name(line, start, ",\"referer\":"u8);
-                    if (string.IsNullOrEmpty(entry.Referer))
-                    {
-                        line.Ascii("null"u8);
-                        break;
-                    }
-                    line.Byte((byte)'"');
-                    UrlRedaction.Url(line, entry.Referer, Escaping.Json, !model.RedactQuery);
-                    line.Byte((byte)'"');
-                    break;
-                case AccessLogField.TlsVersion: Text(line, start, ",\"tlsVersion\":"u8, entry.TlsVersion); break;
-                case AccessLogField.TlsCipher: Text(line, start, ",\"tlsCipher\":"u8, entry.TlsCipher); break;
-                case AccessLogField.Sni: Text(line, start, ",\"sni\":"u8, entry.Sni); break;
-            }
-        }
+        (_stable ??= new StableFields(Field)).Append(line, entry, model);
         line.Byte((byte)'}');
+    }
+
+    /// <param name="start">Where the fields of the line begin.</param>
+    private void Field(LineBuffer line, int start, AccessLogField field, in AccessLogEntry entry, AccessLogModel model)
+    {
+        switch (field)
+        {
+            case AccessLogField.Time:
+                Name(line, start, ",\"time\":"u8);
+                line.Byte((byte)'"');
+                Time(line, At(entry.StartedAt));
+                line.Byte((byte)'"');
+                break;
+            case AccessLogField.RequestId: Text(line, start, ",\"requestId\":"u8, entry.RequestId); break;
+            case AccessLogField.Method: Text(line, start, ",\"method\":"u8, entry.Method); break;
+            case AccessLogField.Scheme: Text(line, start, ",\"scheme\":"u8, entry.Scheme); break;
+            case AccessLogField.Host: Text(line, start, ",\"host\":"u8, UrlRedaction.Host(entry.Host)); break;
+            case AccessLogField.Path:
+                Name(line, start, ",\"path\":"u8);
+                line.Byte((byte)'"');
+                UrlRedaction.Path(line, Path(entry), Escaping.Json);
+                line.Byte((byte)'"');
+                break;
+            case AccessLogField.Query:
+                ReadOnlySpan<char> query = Query(entry, model);
+                Name(line, start, ",\"query\":"u8);
+                if (query.IsEmpty)
+                {
+                    line.Ascii("null"u8);
+                    break;
+                }
+                line.Byte((byte)'"');
+                UrlRedaction.Query(line, query, Escaping.Json);
+                line.Byte((byte)'"');
+                break;
+            case AccessLogField.Protocol: Text(line, start, ",\"protocol\":"u8, entry.Protocol); break;
+            case AccessLogField.Status: Number(line, start, ",\"status\":"u8, entry.Status); break;
+            case AccessLogField.Route: Text(line, start, ",\"route\":"u8, entry.Route); break;
+            case AccessLogField.Pool: Text(line, start, ",\"pool\":"u8, entry.Pool); break;
+            case AccessLogField.Endpoint: Text(line, start, ",\"endpoint\":"u8, entry.Endpoint); break;
+            case AccessLogField.Attempts: Number(line, start, ",\"attempts\":"u8, entry.Attempts); break;
+            case AccessLogField.Breaker: Text(line, start, ",\"breaker\":"u8, entry.Breaker); break;
+            case AccessLogField.Category: Text(line, start, ",\"category\":"u8, entry.Category); break;
+            case AccessLogField.Detail: Text(line, start, ",\"detail\":"u8, entry.Detail); break;
+            case AccessLogField.Snapshot: Text(line, start, ",\"snapshot\":"u8, entry.Snapshot); break;
+            case AccessLogField.Variant: Text(line, start, ",\"variant\":"u8, entry.Variant); break;
+            case AccessLogField.ClientIp:
+                Name(line, start, ",\"clientIp\":"u8);
+                if (entry.ClientIp is null)
+                {
+                    line.Ascii("null"u8);
+                    break;
+                }
+                line.Byte((byte)'"');
+                line.Number(Address(entry.ClientIp));
+                line.Byte((byte)'"');
+                break;
+            case AccessLogField.Listener: Text(line, start, ",\"listener\":"u8, entry.Listener); break;
+            case AccessLogField.DurationMs: Milliseconds(line, start, ",\"durationMs\":"u8, entry.StartedAt, entry.EndedAt); break;
+            case AccessLogField.UpstreamMs: Milliseconds(line, start, ",\"upstreamMs\":"u8, entry.UpstreamStartedAt, entry.UpstreamHeadersAt); break;
+            case AccessLogField.RequestBytes: Number(line, start, ",\"requestBytes\":"u8, entry.RequestBytes); break;
+            case AccessLogField.ResponseBytes: Number(line, start, ",\"responseBytes\":"u8, entry.ResponseBytes); break;
+            case AccessLogField.UserAgent:
+                Name(line, start, ",\"userAgent\":"u8);
+                if (string.IsNullOrEmpty(entry.UserAgent))
+                {
+                    line.Ascii("null"u8);
+                    break;
+                }
+                line.Byte((byte)'"');
+                line.HeaderText(entry.UserAgent, Escaping.Json);
+                line.Byte((byte)'"');
+                break;
+            case AccessLogField.Referer:
+                Name(line, start, ",\"referer\":"u8);
+                if (string.IsNullOrEmpty(entry.Referer))
+                {
+                    line.Ascii("null"u8);
+                    break;
+                }
+                line.Byte((byte)'"');
+                UrlRedaction.Url(line, entry.Referer, Escaping.Json, !model.RedactQuery);
+                line.Byte((byte)'"');
+                break;
+            case AccessLogField.TlsVersion: Text(line, start, ",\"tlsVersion\":"u8, entry.TlsVersion); break;
+            case AccessLogField.TlsCipher: Text(line, start, ",\"tlsCipher\":"u8, entry.TlsCipher); break;
+            case AccessLogField.Sni: Text(line, start, ",\"sni\":"u8, entry.Sni); break;
+        }
     }
 
     /// <summary>The client's name and the user are not known to a gateway, or a credential: "-".</summary>

@@ -15,13 +15,13 @@ internal enum Escaping
 }
 
 /// <summary>Bytes of log lines on their way to the output. Not thread safe; grows to the longest batch and stays.</summary>
-internal sealed class LineBuffer
+internal sealed class LineBuffer(int capacity = 96 * 1024)
 {
     // What goes through a JSON string as it is.
     private static readonly SearchValues<char> JsonPlain = SearchValues.Create(Printable("\"\\"));
     private static readonly SearchValues<char> NcsaPlain = SearchValues.Create(Printable("\"\\ "));
 
-    private byte[] _bytes = new byte[96 * 1024];
+    private byte[] _bytes = new byte[capacity];
 
     public int Length { get; private set; }
 

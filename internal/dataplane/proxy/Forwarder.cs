@@ -27,10 +27,11 @@ internal sealed partial class Forwarder
         _http1 = new Http1Forwarder(services, _judge);
     }
 
+    /// <param name="begun">The first attempt, where it is under way.</param>
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
-    public async ValueTask ForwardAsync(Exchange exchange, RouteModel route, long bodyLimit)
+    public async ValueTask ForwardAsync(Exchange exchange, RouteModel route, long bodyLimit, BegunAttempt? begun)
     {
-        Begin(exchange, route);
+        if (begun is null) Begin(exchange, route);
         CancellationTokenRegistration departure = default;
         bool watched = exchange.Downstream.WatchDeparture(exchange.Deadline);
         if (!watched)
@@ -40,11 +41,14 @@ internal sealed partial class Forwarder
         }
         try
         {
-            while ((_judge.Admit(exchange, route.Pool!) ?? await WaitAsync(exchange, route.Pool!)) is { } endpoint)
+            EndpointModel? endpoint = begun is null ? _judge.Admit(exchange, route.Pool!) : begun.Endpoint;
+            while ((endpoint ?? await WaitAsync(exchange, route.Pool!)) is { } admitted)
             {
-                if (HedgeAfter(exchange) is { } after) await HedgedAttemptAsync(exchange, route, endpoint, after);
-                else await AttemptAsync(exchange, route, endpoint, bodyLimit);
+                if (begun?.Connection is null && HedgeAfter(exchange) is { } after) await HedgedAttemptAsync(exchange, route, admitted, after);
+                else await AttemptAsync(exchange, route, admitted, bodyLimit, begun);
                 if (!exchange.Attempts.IsAgain || !await MayGoOnAsync(exchange)) break;
+                begun = null;
+                endpoint = _judge.Admit(exchange, route.Pool!);
             }
         }
         finally
@@ -76,20 +80,25 @@ internal sealed partial class Forwarder
 
     /// <param name="endpoint">Counted in; it is counted out when the attempt ends.</param>
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
-    private async ValueTask AttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, long bodyLimit)
+    private async ValueTask AttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, long bodyLimit, BegunAttempt? begun = null)
     {
-        endpoint.Upstream.Load.Begin();
+        if (begun?.Connection is null) endpoint.Upstream.Load.Begin();
         try
         {
-            if (endpoint.Upstream is LoopUpstream http1) await _http1.AttemptAsync(exchange, route, http1, exchange.Downstream.Loop!, bodyLimit);
+            if (endpoint.Upstream is LoopUpstream http1) await _http1.AttemptAsync(exchange, route, http1, exchange.Downstream.Loop!, bodyLimit, begun);
             else await AttemptAsync(exchange, route, (HttpClientUpstream)endpoint.Upstream, bodyLimit);
         }
         finally
         {
-            _judge.End(exchange, route, endpoint.State);
-            endpoint.Upstream.Load.End();
-            route.Pool!.Leave(endpoint);
+            Leave(exchange, route, endpoint);
         }
+    }
+
+    private void Leave(Exchange exchange, RouteModel route, EndpointModel endpoint)
+    {
+        _judge.End(exchange, route, endpoint.State);
+        endpoint.Upstream.Load.End();
+        route.Pool!.Leave(endpoint);
     }
 
     /// <summary>Waits for as long as another attempt is to wait. False: the request ended meanwhile, and the context says why.</summary>

@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Text;
+using Gateway.DataPlane.Proxy.Direct;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Hosting.Server;
@@ -14,6 +16,9 @@ namespace Gateway.DataPlane.Proxy;
 internal sealed partial class GatewayApplication(ProxyServices services, ListenerState listener) : IHttpApplication<Exchange>
 {
     private readonly Forwarder _forwarder = new(services);
+
+    /// <summary>Sends requests on.</summary>
+    public Forwarder Forwarder => _forwarder;
 
     /// <summary>The server options that the exchange relies on. Limits that it answers itself are the caller's to set with slack.</summary>
     public static void Configure(KestrelServerOptions options)
@@ -50,8 +55,14 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     }
 
     /// <summary>From the request to its recorded outcome; on the connection's loop, where it has one.</summary>
-    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
-    public async ValueTask ServeAsync(Exchange context)
+    public ValueTask ServeAsync(Exchange context)
+    {
+        Begin(context);
+        return GoOnAsync(context, default);
+    }
+
+    /// <summary>Binds the request to the snapshot that serves it, until <see cref="End"/>.</summary>
+    public void Begin(Exchange context)
     {
         RequestContext request = context.Context;
         request.StartedAt = services.Time.GetTimestamp();
@@ -60,9 +71,20 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         request.Snapshot = snapshot;
         request.SnapshotVersion = snapshot.Version;
         request.Listener = listener.In(snapshot);
+    }
+
+    /// <summary>Serves a request that has begun to its recorded outcome, from where it has come so far.</summary>
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
+    public async ValueTask GoOnAsync(Exchange context, BegunRequest begun)
+    {
+        RequestContext request = context.Context;
         try
         {
-            if (Admit(context, out long bodyLimit) is { } route && !await IsAnsweredAsync(route, context)) await _forwarder.ForwardAsync(context, route, bodyLimit);
+            if (begun.Failure is { } failure) ExceptionDispatchInfo.Throw(failure);
+            long bodyLimit = begun.BodyLimit;
+            if (begun.Forwarding is { } forwarding) await forwarding;
+            else if ((begun.IsAdmitted ? begun.Route : Admit(context, out bodyLimit)) is { } route && !await (begun.IsAdmitted ? begun.Answered : IsAnsweredAsync(route, context)))
+                await _forwarder.ForwardAsync(context, route, bodyLimit, begun.Attempt);
             if (request.Category != ErrorCategory.None) await ErrorResponder.RespondAsync(request);
             else request.Status = context.Downstream.StatusCode;
         }
@@ -72,11 +94,17 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         }
         finally
         {
-            context.Deadline.End();
-            Outcome.Record(context, services);
-            request.End();
-            if (request.Snapshot is { } held) services.Snapshots.Release(held);
+            End(context);
         }
+    }
+
+    /// <summary>Records the outcome and lets go of the snapshot. Once for each request that has begun.</summary>
+    public void End(Exchange context)
+    {
+        context.Deadline.End();
+        Outcome.Record(context, services);
+        context.Context.End();
+        if (context.Context.Snapshot is { } held) services.Snapshots.Release(held);
     }
 
     public void DisposeContext(Exchange context, Exception? exception) => context.Reset();
@@ -95,7 +123,7 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     }
 
     /// <summary>The route to go on with; null when the request has been answered or refused.</summary>
-    private RouteModel? Admit(Exchange exchange, out long bodyLimit)
+    public RouteModel? Admit(Exchange exchange, out long bodyLimit)
     {
         RequestContext request = exchange.Context;
         bodyLimit = 0;
@@ -133,7 +161,8 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
         return null;
     }
 
-    private static ValueTask<bool> IsAnsweredAsync(RouteModel route, Exchange exchange) =>
+    /// <summary>Runs the route's filters. True: one of them has answered, or refused, the request.</summary>
+    public static ValueTask<bool> IsAnsweredAsync(RouteModel route, Exchange exchange) =>
         route.Filters.Length == 0 ? new(false) : RunFiltersAsync(route.Filters, exchange);
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]

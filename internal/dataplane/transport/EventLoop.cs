@@ -47,8 +47,7 @@ internal sealed unsafe partial class EventLoop
         _wake = Libc.EventFd(0, Libc.NonBlockCloExec);
         if (_epoll < 0 || _wake < 0) throw new InvalidOperationException($"epoll is not available (errno {Libc.Errno})");
         _wakeOwner = new SafeFileHandle(_wake, ownsHandle: true);
-        var e = new Libc.EpollEvent { Events = Libc.EpollIn | Libc.EpollEdge, Data = WakeSlot };
-        _ = Libc.EpollControl(_epoll, Libc.EpollCtlAdd, _wake, &e);
+        _ = Libc.EpollControl(_epoll, Libc.EpollCtlAdd, _wake, Libc.EpollIn | Libc.EpollEdge, WakeSlot);
         NowMilliseconds = Environment.TickCount64;
         _thread = new Thread(Run) { IsBackground = true, Name = name };
     }
@@ -127,17 +126,15 @@ internal sealed unsafe partial class EventLoop
     /// <exception cref="EventLoopException">The system refuses; the socket stays as it was.</exception>
     public void Register(LoopSocket socket, uint events)
     {
-        var e = new Libc.EpollEvent { Events = events, Data = (uint)socket.Slot | ((ulong)socket.Generation << 32) };
         // Unregistered it would never hear of anything. The system refuses when it is out of watches or memory.
         if (_ended) throw new EventLoopException(Libc.Ecanceled);
-        if (Libc.EpollControl(_epoll, Libc.EpollCtlAdd, socket.Fd, &e) != 0) throw new EventLoopException(Libc.Errno);
+        if (Libc.EpollControl(_epoll, Libc.EpollCtlAdd, socket.Fd, events, (uint)socket.Slot | ((ulong)socket.Generation << 32)) != 0) throw new EventLoopException(Libc.Errno);
     }
 
     /// <summary>No events for this socket until it is registered again; it stays open and is still swept.</summary>
     public void Silence(LoopSocket socket)
     {
-        Libc.EpollEvent unused = default;
-        _ = Libc.EpollControl(_epoll, Libc.EpollCtlDel, socket.Fd, &unused);
+        _ = Libc.EpollControl(_epoll, Libc.EpollCtlDel, socket.Fd, 0, 0);
     }
 
     /// <summary>Closes and forgets the socket. On the loop's thread only; closing twice is harmless.</summary>
@@ -176,7 +173,7 @@ internal sealed unsafe partial class EventLoop
     {
         _current = this;
         LoopBuffers.Attach();
-        var events = (Libc.EpollEvent*)NativeMemory.Alloc(EventsPerWait, (nuint)sizeof(Libc.EpollEvent));
+        byte* events = (byte*)NativeMemory.Alloc(EventsPerWait, (nuint)Libc.EpollEventSize);
         long nextSweep = NowMilliseconds + SweepMilliseconds;
         while (!_stopping)
         {
@@ -184,7 +181,11 @@ internal sealed unsafe partial class EventLoop
             int count = Libc.EpollWait(_epoll, events, EventsPerWait, _posted.IsEmpty ? Timers.WaitFor(NowMilliseconds, SweepMilliseconds) : 0);
             NowMilliseconds = Environment.TickCount64;
             Volatile.Write(ref _busySince, NowMilliseconds);
-            for (int i = 0; i < count; i++) Dispatch(events[i]);
+            for (int i = 0; i < count; i++)
+            {
+                byte* e = events + (i * Libc.EpollEventSize);
+                Dispatch(Libc.EventsOf(e), Libc.DataOf(e));
+            }
             RunPosted();
             Fire();
             if (NowMilliseconds >= nextSweep)
@@ -241,9 +242,9 @@ internal sealed unsafe partial class EventLoop
         Close(socket);
     }
 
-    private void Dispatch(Libc.EpollEvent e)
+    private void Dispatch(uint events, ulong data)
     {
-        uint slot = (uint)e.Data;
+        uint slot = (uint)data;
         if (slot == WakeSlot)
         {
             ulong drained;
@@ -254,10 +255,10 @@ internal sealed unsafe partial class EventLoop
         }
         LoopSocket? socket = _sockets[slot];
         // An earlier event of this batch may have closed it, and its slot may have a new owner.
-        if (socket is null || socket.Generation != (uint)(e.Data >> 32)) return;
+        if (socket is null || socket.Generation != (uint)(data >> 32)) return;
         try
         {
-            socket.Sink.OnEvents(e.Events);
+            socket.Sink.OnEvents(events);
         }
         catch (Exception fault)
         {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace Gateway.DataPlane.Transport;
@@ -18,12 +19,19 @@ internal static unsafe partial class Libc
     public const int MsgPeek = 0x2, MsgTrunc = 0x20, MsgNoSignal = 0x4000;
     public const int ShutWrite = 1;
 
-    [StructLayout(LayoutKind.Sequential, Pack = 1)]
-    public struct EpollEvent
-    {
-        public uint Events;
-        public ulong Data;
-    }
+    private static readonly bool IsX64 = RuntimeInformation.ProcessArchitecture == Architecture.X64;
+
+    /// <summary>Of a struct epoll_event: 32 bits of events, then 64 of the caller's own, which follow at once on x86-64 alone; elsewhere they are aligned.</summary>
+    public static readonly int EpollEventSize = IsX64 ? 12 : 16;
+
+    private static readonly int EpollDataAt = IsX64 ? 4 : 8;
+
+    /// <summary>Whether the numbers and shapes below are those of this machine: of Linux on the architectures that .NET runs on, all but those of old.</summary>
+    public static bool IsKnownHere => OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture is Architecture.X64 or Architecture.Arm64 or Architecture.LoongArch64 or Architecture.RiscV64;
+
+    public static uint EventsOf(byte* epollEvent) => *(uint*)epollEvent;
+
+    public static ulong DataOf(byte* epollEvent) => Unsafe.ReadUnaligned<ulong>(epollEvent + EpollDataAt);
 
     public static int Errno => Marshal.GetLastSystemError();
 
@@ -31,19 +39,34 @@ internal static unsafe partial class Libc
     public static partial int EpollCreate(int flags);
 
     [LibraryImport("libc", EntryPoint = "epoll_ctl")]
-    public static partial int EpollControl(int epoll, int operation, int fd, EpollEvent* e);
+    private static partial int EpollControl(int epoll, int operation, int fd, byte* e);
+
+    public static int EpollControl(int epoll, int operation, int fd, uint events, ulong data)
+    {
+        byte* e = stackalloc byte[16];
+        *(uint*)e = events;
+        Unsafe.WriteUnaligned(e + EpollDataAt, data);
+        return EpollControl(epoll, operation, fd, e);
+    }
 
     [LibraryImport("libc", EntryPoint = "epoll_wait")]
-    public static partial int EpollWait(int epoll, EpollEvent* events, int count, int timeoutMilliseconds);
+    public static partial int EpollWait(int epoll, byte* events, int count, int timeoutMilliseconds);
 
     [LibraryImport("libc", EntryPoint = "eventfd")]
     public static partial int EventFd(uint value, int flags);
 
-    [LibraryImport("libc", EntryPoint = "recv"), SuppressGCTransition]
-    public static partial nint Receive(int fd, byte* buffer, nint length, int flags);
+    // Not as recv() and send(): those are points where a thread can be cancelled (POSIX), which costs each call two locked instructions in a process of
+    // several threads. Nobody cancels a loop.
+    public static nint Receive(int fd, byte* buffer, nint length, int flags) => Call(ReceiveNumber, fd, buffer, length, flags, 0, 0);
 
-    [LibraryImport("libc", EntryPoint = "send"), SuppressGCTransition]
-    public static partial nint Send(int fd, byte* buffer, nint length, int flags);
+    public static nint Send(int fd, byte* buffer, nint length, int flags) => Call(SendNumber, fd, buffer, length, flags, 0, 0);
+
+    // recvfrom and sendto, without an address: the kernel's numbers for them (arch/x86/entry/syscalls, include/uapi/asm-generic/unistd.h).
+    private static readonly nint ReceiveNumber = IsX64 ? 45 : 207;
+    private static readonly nint SendNumber = IsX64 ? 44 : 206;
+
+    [LibraryImport("libc", EntryPoint = "syscall"), SuppressGCTransition]
+    private static partial nint Call(nint number, nint fd, byte* buffer, nint length, nint flags, nint address, nint addressLength);
 
     [LibraryImport("libc", EntryPoint = "read")]
     public static partial nint Read(int fd, void* buffer, nint length);

@@ -138,6 +138,9 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
     /// <summary>A receive might find something, if only the end.</summary>
     public bool MayReceive => _readable || !IsOpen;
 
+    /// <summary>Told when there may be something to receive, by who does not wait; null for nobody.</summary>
+    public IReceiver? Receiver { get; set; }
+
     /// <summary>Bytes received at once, 0 at the end of the stream, <see cref="LoopSocket.Again"/> when there is nothing yet, or <see cref="Reset"/>.</summary>
     public int TryReceive(Span<byte> into) => !IsOpen ? Reset : _readable ? ReceiveNow(into) : LoopSocket.Again;
 
@@ -208,6 +211,7 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         if (!_connecting) _pool?.Closed(this);
         EndReceive(Reset);
         EndSend(false);
+        Receiver?.OnReceivable();
     }
 
     public override void OnEvents(uint events)
@@ -238,6 +242,7 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
             int n = _receiveInto.IsEmpty ? 0 : ReceiveNow(_receiveInto.Span);
             if (n != LoopSocket.Again) EndReceive(n);
         }
+        if (_readable) Receiver?.OnReceivable();
     }
 
     public override void OnSweep(long nowMilliseconds)

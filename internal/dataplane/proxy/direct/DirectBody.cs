@@ -40,6 +40,13 @@ internal sealed class DirectBody(DirectResponse response) : PipeWriter
         Written = 0;
     }
 
+    /// <summary>The body was written with the head.</summary>
+    public void BeginWritten(int length, PipeWriter output)
+    {
+        Begin(DirectFraming.AsIs, output);
+        Written = length;
+    }
+
     /// <summary>Writes what ends the body.</summary>
     public void End()
     {

@@ -97,6 +97,16 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
         return true;
     }
 
+    /// <summary>The response to the request that is being served.</summary>
+    public DirectResponse Response => _response;
+
+    /// <summary>After a response that was written whole, and sent. True: the connection is for another request.</summary>
+    public bool Finish()
+    {
+        _body.Forget();
+        return !_aborted && _response.KeepsAlive;
+    }
+
     /// <summary>Writes what the application has left open, and sends it. True: the connection is for another request.</summary>
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     public async ValueTask<bool> FinishAsync(ClientPatience patience)

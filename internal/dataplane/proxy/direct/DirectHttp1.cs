@@ -29,7 +29,7 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
 
     private readonly ConcurrentDictionary<EventLoop, Stack<Served>> _kept = new();
 
-    private sealed record Served(DirectConnection Connection, ClientPatience Patience);
+    private sealed record Served(DirectConnection Connection, ClientPatience Patience, DirectExchange Exchange);
 
     public Task OnConnectionAsync(ConnectionContext connection)
     {
@@ -44,7 +44,7 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
         EventLoop loop = onLoop.Loop;
         if (EventLoop.Current != loop) await loop.Switch();
         Stack<Served> kept = _kept.GetOrAdd(loop, static _ => new Stack<Served>());
-        if (!kept.TryPop(out Served? served)) served = new Served(new DirectConnection(time), new ClientPatience(idle));
+        if (!kept.TryPop(out Served? served)) served = MakeServed();
         served.Connection.Attach(connection);
         served.Patience.Attach(connection, loop);
         bool toKestrel = false;
@@ -68,7 +68,7 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
     /// <summary>True: there is a request for Kestrel.</summary>
     private async Task<(bool ToKestrel, CancellationTokenRegistration OnClose)> ServeAsync(Served served, ConnectionContext connection, EventLoop loop)
     {
-        (DirectConnection direct, ClientPatience patience) = served;
+        (DirectConnection direct, ClientPatience patience, DirectExchange exchange) = served;
         PipeReader input = connection.Transport.Input;
         CancellationTokenRegistration onClose = default;
         bool watchesClose = false;
@@ -114,31 +114,15 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
                 return (true, onClose);
             }
             input.AdvanceTo(read.Buffer.GetPosition(taken));
-            if (!await ServeOneAsync(direct, patience)) return (false, onClose);
+            if (!await exchange.ServeAsync(loop)) return (false, onClose);
             if (EventLoop.Current != loop) await loop.Switch();
         }
     }
 
-    /// <summary>True: the connection is for another request.</summary>
-    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
-    private async ValueTask<bool> ServeOneAsync(DirectConnection direct, ClientPatience patience)
+    private Served MakeServed()
     {
-        Exchange exchange = application.CreateContext(direct);
-        Exception? failure = null;
-        try
-        {
-            await gateway.ServeAsync(exchange);
-            return await direct.FinishAsync(patience);
-        }
-        catch (Exception e)
-        {
-            failure = e;
-            direct.Abort();
-            return false;
-        }
-        finally
-        {
-            application.DisposeContext(exchange, failure);
-        }
+        var connection = new DirectConnection(time);
+        var patience = new ClientPatience(idle);
+        return new Served(connection, patience, new DirectExchange(connection, patience, application, gateway));
     }
 }

@@ -13,7 +13,7 @@ namespace Gateway.DataPlane.Proxy.Direct;
 /// A response on its way: status and fields until it starts, then its body. The head says what RFC 9112 wants of a server: how the body is
 /// framed (section 6), whether the connection goes on (section 9.6), and the date (RFC 9110 section 6.6.1).
 /// </summary>
-internal sealed class DirectResponse
+internal sealed partial class DirectResponse
 {
     // A status line of any status that has a registered phrase, made once.
     private static readonly byte[]?[] StatusLines = new byte[]?[600];

@@ -12,7 +12,7 @@ namespace Gateway.DataPlane.Proxy.Http1;
 /// 1. take an idle connection, or connect; 2. send the head; 3. send the body beside what follows; 4. read heads until the final one, check
 /// it; 5. the body as it comes, or the tunnel; 6. give the connection back if both messages ended, else close it.
 /// </summary>
-internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
+internal sealed partial class Http1Forwarder(ProxyServices services, AttemptJudge judge)
 {
     private const int HeadBuffer = 4096;
 
@@ -22,8 +22,9 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
     // How long a client that expects 100 (Continue) waits before its body is sent all the same (RFC 9110 section 10.1.1; SocketsHttpHandler's default).
     private static readonly TimeSpan ContinuePatience = TimeSpan.FromSeconds(1);
 
+    /// <param name="begun">The attempt, where its head is on its way or the response's has come: goes on from there. Of a request without a body.</param>
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
-    public async ValueTask AttemptAsync(Exchange exchange, RouteModel route, LoopUpstream upstream, EventLoop loop, long bodyLimit)
+    public async ValueTask AttemptAsync(Exchange exchange, RouteModel route, LoopUpstream upstream, EventLoop loop, long bodyLimit, BegunAttempt? begun)
     {
         RequestContext request = exchange.Context;
         RequestDeadline deadline = exchange.Deadline;
@@ -32,14 +33,20 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
 
         bool toHead = client.Method == "HEAD", hasBody = client.UpgradeProtocol is null && client.HasRequestBody;
         bool expectsContinue = hasBody && client.Protocol != "HTTP/1.0" && HopByHop.HasToken(client.RequestHeaders.Expect, "100-continue");
-        byte[] head = LoopBuffers.Rent(HeadBuffer);
-        // A small body that is here already goes with the head: one call less, and it can be sent again when the connection turns out stale.
-        int headLength = WriteHead(exchange, upstream, expectsContinue, hasBody && !expectsContinue, ref head, out bool whole);
-        RequestBodyContent? body = hasBody && !whole ? new RequestBodyContent(exchange, client.RequestHeaders.ContentLength, bodyLimit, route.AttemptTimeout) : null;
-
-        request.UpstreamStartedAt = services.Time.GetTimestamp();
-        deadline.BeginAttempt(request.UpstreamStartedAt, route.AttemptTimeout);
-        if (body is not null) deadline.WatchIdle(request.UpstreamStartedAt, route.IdleTimeout);
+        bool resumes = begun?.Connection is not null;
+        byte[] head = resumes ? begun!.Head : [];
+        int headLength = 0;
+        RequestBodyContent? body = null;
+        if (!resumes)
+        {
+            head = LoopBuffers.Rent(HeadBuffer);
+            // A small body that is here already goes with the head: one call less, and it can be sent again when the connection turns out stale.
+            headLength = WriteHead(exchange, upstream, expectsContinue, hasBody && !expectsContinue, ref head, out bool whole);
+            if (hasBody && !whole) body = new RequestBodyContent(exchange, client.RequestHeaders.ContentLength, bodyLimit, route.AttemptTimeout);
+            request.UpstreamStartedAt = services.Time.GetTimestamp();
+            deadline.BeginAttempt(request.UpstreamStartedAt, route.AttemptTimeout);
+            if (body is not null) deadline.WatchIdle(request.UpstreamStartedAt, route.IdleTimeout);
+        }
         Http1Response response = exchange.Http1;
         LoopConnection? connection = null;
         bool reusable = false;
@@ -47,7 +54,8 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
         {
             for (bool fresh = false; ; fresh = true)
             {
-                connection = fresh ? null : upstream.TryTake(loop);
+                if (resumes) connection = begun!.Connection;
+                else connection = fresh ? null : upstream.TryTake(loop);
                 if (connection is null)
                 {
                     (connection, string failure) = await ConnectAsync(exchange, upstream, loop);
@@ -59,15 +67,24 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
                     }
                 }
                 ParseStatus status = ParseStatus.NeedMore;
-                if (deadline.Guard(connection))
+                if (resumes || deadline.Guard(connection))
                 {
-                    response.Begin(connection);
-                    if (head.Length == 0)
+                    bool hasHead = false, sent;
+                    if (resumes)
                     {
-                        head = LoopBuffers.Rent(HeadBuffer);
-                        headLength = WriteHead(exchange, upstream, expectsContinue, takeBody: false, ref head, out _);
+                        (hasHead, status, resumes) = (begun!.HasHead, begun.Status, false);
+                        sent = await begun.Sent;
                     }
-                    bool sent = await connection.SendAsync(head.AsMemory(0, headLength));
+                    else
+                    {
+                        response.Begin(connection);
+                        if (head.Length == 0)
+                        {
+                            head = LoopBuffers.Rent(HeadBuffer);
+                            headLength = WriteHead(exchange, upstream, expectsContinue, takeBody: false, ref head, out _);
+                        }
+                        sent = await connection.SendAsync(head.AsMemory(0, headLength));
+                    }
                     // A thousand requests that wait for their answers are not to hold a buffer each, for what may have to be written again once a day.
                     if (!hasBody) GiveBack(ref head);
                     if (body is not null && sent && !expectsContinue) exchange.Sending = SendBodyAsync(exchange, body, connection);
@@ -75,7 +92,7 @@ internal sealed class Http1Forwarder(ProxyServices services, AttemptJudge judge)
                     {
                         status = await ReadHeadAfterContinueAsync(exchange, response, body!, connection);
                     }
-                    else
+                    else if (!hasHead)
                     {
                         do
                         {

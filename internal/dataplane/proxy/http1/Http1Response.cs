@@ -132,6 +132,9 @@ internal sealed class Http1Response : Stream
         return true;
     }
 
+    /// <summary>A body of known length, maybe none, of which every byte has come with the head.</summary>
+    public bool IsWholeHere => _framing.Kind == BodyKind.Length ? _left <= _end - _start : _bodyEnded && _framing.Kind == BodyKind.None && _head.Facts.ContentLength == 0;
+
     /// <summary>The whole body, when it came with the head; it then counts as read. Valid until <see cref="End"/>.</summary>
     public bool TryTakeWhole(out ReadOnlyMemory<byte> body)
     {
