@@ -75,7 +75,7 @@ internal sealed class RequestBodyContent : HttpContent
     {
         _interrupted = true;
         // Not by the token: a reader of Kestrel's whose read was cancelled by one reads no more.
-        if (Volatile.Read(ref _state) == Running && !IsComplete) _reader.CancelPendingRead();
+        if (Volatile.Read(ref _state) == Running && !IsComplete) CancelRead(_reader);
     }
 
     /// <summary>Waits until the copying has ended; the caller has cancelled it before.</summary>
@@ -139,7 +139,7 @@ internal sealed class RequestBodyContent : HttpContent
             ValueTask<ReadResult> reading = _reader.ReadAsync(CancellationToken.None);
             if (reading.IsCompleted) return await reading;
             ReadResult read;
-            await using (cancellationToken.UnsafeRegister(static reader => ((PipeReader)reader!).CancelPendingRead(), _reader)) read = await reading;
+            await using (cancellationToken.UnsafeRegister(static reader => CancelRead((PipeReader)reader!), _reader)) read = await reading;
             if (!read.IsCanceled || !cancellationToken.IsCancellationRequested) return read;
             _reader.AdvanceTo(read.Buffer.Start);
             throw new OperationCanceledException(cancellationToken);
@@ -151,6 +151,18 @@ internal sealed class RequestBodyContent : HttpContent
         finally
         {
             deadline.WaitFor(Party.Upstream);
+        }
+    }
+
+    private static void CancelRead(PipeReader reader)
+    {
+        try
+        {
+            reader.CancelPendingRead();
+        }
+        catch (Exception gone) when (gone is IOException or OperationCanceledException)
+        {
+            // Kestrel's says so of a stream that the client has reset, even here. Its read has ended by that, and whoever cancels must not fail over it.
         }
     }
 
