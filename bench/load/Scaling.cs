@@ -68,7 +68,7 @@ internal static class Scaling
             | access log ring (`AccessLogQueue`) | once | one compare-and-swap of the tail; the slot is the writer's alone; read by one thread |
             | route and pool counters, requests of a snapshot, rolling windows | a few times | a block per processor, summed when read |
             | connections of an upstream | never | each loop has its own; a limit across loops only where `maxPerEndpoint` is set |
-            | memory | about 250 bytes | allocated per thread; a collection stops all loops |
+            | memory | nothing | over HTTP/1.1; what HTTP/2 and TLS allocate is allocated per thread, and a collection stops all loops |
 
             No lock is taken on the way. The first candidates for trouble on many cores are therefore the three single words that every request of
             every loop writes (request id, the one busy endpoint's in-flight count and attempt count) and the tail of the log's ring: some five

@@ -11,6 +11,9 @@ public static class DurationText
     /// <summary>The same grammar as a regular expression, for schemas.</summary>
     public const string Pattern = "^([0-9]{1,5}(h|m|s|ms)){1,4}$";
 
+    /// <summary>No text of <see cref="Format(TimeSpan)"/> is longer.</summary>
+    public const int MostCharacters = 24;
+
     private const int MaxParts = 4;
     private const int MaxDigits = 5;
 
@@ -43,18 +46,26 @@ public static class DurationText
     /// <exception cref="ArgumentOutOfRangeException">The duration is negative or has more than 99999 hours.</exception>
     public static string Format(TimeSpan duration)
     {
+        Span<char> text = stackalloc char[MostCharacters];
+        return new string(text[..Format(duration, text)]);
+    }
+
+    /// <summary>The same into a buffer of at least <see cref="MostCharacters"/>; returns how many were written.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">As for <see cref="Format(TimeSpan)"/>.</exception>
+    public static int Format(TimeSpan duration, Span<char> text)
+    {
         long milliseconds = duration.Ticks / TimeSpan.TicksPerMillisecond;
         long hours = milliseconds / 3_600_000;
         if (duration < TimeSpan.Zero || hours > 99_999)
             throw new ArgumentOutOfRangeException(nameof(duration), duration, "A duration is not negative and has at most 99999 hours.");
-        if (milliseconds == 0) return "0s";
-        Span<char> text = stackalloc char[24];
         int length = 0;
         Append(text, ref length, hours, "h");
         Append(text, ref length, milliseconds / 60_000 % 60, "m");
         Append(text, ref length, milliseconds / 1000 % 60, "s");
         Append(text, ref length, milliseconds % 1000, "ms");
-        return new string(text[..length]);
+        if (length != 0) return length;
+        "0s".CopyTo(text);
+        return 2;
     }
 
     private static void Append(Span<char> text, ref int length, long number, string unit)

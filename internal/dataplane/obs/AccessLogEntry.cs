@@ -11,7 +11,7 @@ internal struct AccessLogEntry
     /// <summary>Set by <see cref="AccessLog"/>: the settings that were current when the request ended.</summary>
     public AccessLogModel? Model;
 
-    public string? RequestId;
+    public RequestId RequestId;
     public string? Method;
     public string? Scheme;
     public string? Host;

@@ -47,7 +47,7 @@ internal sealed class AccessLogFormatter(TimeProvider time)
                 Time(line, At(entry.StartedAt));
                 line.Byte((byte)'"');
                 break;
-            case AccessLogField.RequestId: Text(line, start, ",\"requestId\":"u8, entry.RequestId); break;
+            case AccessLogField.RequestId: Id(line, start, ",\"requestId\":"u8, entry.RequestId); break;
             case AccessLogField.Method: Text(line, start, ",\"method\":"u8, entry.Method); break;
             case AccessLogField.Scheme: Text(line, start, ",\"scheme\":"u8, entry.Scheme); break;
             case AccessLogField.Host: Text(line, start, ",\"host\":"u8, UrlRedaction.Host(entry.Host)); break;
@@ -189,6 +189,20 @@ internal sealed class AccessLogFormatter(TimeProvider time)
         }
         line.Byte((byte)'"');
         line.Text(value, Escaping.Json);
+        line.Byte((byte)'"');
+    }
+
+    // Of its characters JSON escapes none.
+    private static void Id(LineBuffer line, int start, ReadOnlySpan<byte> name, in RequestId id)
+    {
+        Name(line, start, name);
+        if (id.Length == 0)
+        {
+            line.Ascii("null"u8);
+            return;
+        }
+        line.Byte((byte)'"');
+        line.Number(id);
         line.Byte((byte)'"');
     }
 

@@ -37,10 +37,12 @@ internal sealed class LineBuffer(int capacity = 96 * 1024)
         Length += text.Length;
     }
 
+    /// <param name="value">At most <see cref="RequestId.MaxLength"/> bytes.</param>
+    /// <param name="format">As its type takes it.</param>
     public void Number<T>(T value, ReadOnlySpan<char> format = default)
         where T : IUtf8SpanFormattable
     {
-        byte[] to = Room(64);
+        byte[] to = Room(RequestId.MaxLength);
         _ = value.TryFormat(to.AsSpan(Length), out int written, format, System.Globalization.CultureInfo.InvariantCulture);
         Length += written;
     }

@@ -93,7 +93,7 @@ internal sealed class StableFields(StableFields.FieldWriter write)
         if (kept.Bytes.Length < _scratch.Length) kept.Bytes = new byte[_scratch.Length + 64];
         _scratch.Written.CopyTo(kept.Bytes);
         // Of the request itself nothing is kept alive.
-        kept.Of = entry with { RequestId = null, Target = null, Detail = null, ClientIp = null, UserAgent = null, Referer = null };
+        kept.Of = entry with { RequestId = default, Target = null, Detail = null, ClientIp = null, UserAgent = null, Referer = null };
     }
 
     // By lengths and numbers: what is looked at must cost less than what is saved.

@@ -9,6 +9,9 @@ namespace Gateway.DataPlane.Proxy;
 /// </summary>
 internal readonly struct ClientDeadline
 {
+    /// <summary>Of what <see cref="Write"/> writes at most.</summary>
+    public const int MostCharacters = DurationText.MostCharacters;
+
     private const string GrpcTimeout = "grpc-timeout";
 
     // Eight digits at most are legal in grpc-timeout, and they are more than a day in milliseconds.
@@ -58,12 +61,14 @@ internal readonly struct ClientDeadline
     public static string? FieldOf(bool isGrpc, string? routeField) => isGrpc ? GrpcTimeout : routeField;
 
     /// <summary>What is left, as the field is written; never nothing: who has none left does not send.</summary>
-    public string Write(TimeSpan elapsed)
+    /// <param name="elapsed">Since the request's arrival.</param>
+    /// <param name="buffer">Of <see cref="MostCharacters"/>, which the text is written into.</param>
+    public ReadOnlySpan<char> Write(TimeSpan elapsed, Span<char> buffer)
     {
         TimeSpan left = Time - elapsed;
-        if (_form == Form.Grpc) return FormatGrpc(left);
+        if (_form == Form.Grpc) return FormatGrpc(left, buffer);
         long milliseconds = Math.Max(1, (long)left.TotalMilliseconds);
-        return _form == Form.Milliseconds ? milliseconds.ToString(CultureInfo.InvariantCulture) : DurationText.Format(TimeSpan.FromMilliseconds(milliseconds));
+        return _form == Form.Milliseconds ? Number(milliseconds, "", buffer) : buffer[..DurationText.Format(TimeSpan.FromMilliseconds(milliseconds), buffer)];
     }
 
     private static bool TryParseGrpc(ReadOnlySpan<char> value, out TimeSpan time)
@@ -85,14 +90,19 @@ internal readonly struct ClientDeadline
         return true;
     }
 
-    private static string FormatGrpc(TimeSpan left)
+    private static ReadOnlySpan<char> FormatGrpc(TimeSpan left, Span<char> buffer)
     {
         const long Most = 99_999_999;
         long micros = Math.Max(1, left.Ticks / TimeSpan.TicksPerMicrosecond);
-        if (micros <= Most) return string.Create(CultureInfo.InvariantCulture, $"{micros}u");
+        if (micros <= Most) return Number(micros, "u", buffer);
         long millis = micros / 1000;
-        return millis <= Most
-            ? string.Create(CultureInfo.InvariantCulture, $"{millis}m")
-            : string.Create(CultureInfo.InvariantCulture, $"{Math.Min(Most, millis / 1000)}S");
+        return millis <= Most ? Number(millis, "m", buffer) : Number(Math.Min(Most, millis / 1000), "S", buffer);
+    }
+
+    private static ReadOnlySpan<char> Number(long number, string unit, Span<char> buffer)
+    {
+        _ = number.TryFormat(buffer, out int length, default, CultureInfo.InvariantCulture);
+        unit.CopyTo(buffer[length..]);
+        return buffer[..(length + unit.Length)];
     }
 }

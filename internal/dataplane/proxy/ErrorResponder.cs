@@ -35,7 +35,7 @@ internal static class ErrorResponder
 
         IHeaderDictionary headers = client.ResponseHeaders;
         headers.Clear();
-        if (context.RequestId.Length != 0) headers["X-Request-Id"] = context.RequestId;
+        if (context.RequestId.Length != 0) headers["X-Request-Id"] = context.RequestId.ToString();
         headers["Proxy-Status"] = ProxyStatus[(int)context.Category];
         if (context.Category is ErrorCategory.Overloaded or ErrorCategory.RateLimited or ErrorCategory.CircuitOpen)
             headers.RetryAfter = Math.Max(1, (long)Math.Ceiling(context.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
@@ -72,7 +72,7 @@ internal static class ErrorResponder
         json.WriteNumber("status", context.Status);
         json.WriteString("detail", context.Detail ?? facts.Title);
         json.WriteString("category", facts.Label);
-        json.WriteString("requestId", context.RequestId);
+        json.WriteString("requestId", context.RequestId.ToString());
         json.WriteEndObject();
         json.Flush();
         return buffer.WrittenSpan.ToArray();

@@ -119,7 +119,8 @@ internal sealed class Exchange
     }
 
     /// <summary>What is left of the client's deadline, for the upstream.</summary>
-    public string WriteDeadline() => ClientDeadline.Write(_time.GetElapsedTime(Context.StartedAt));
+    /// <param name="buffer">Of <see cref="ClientDeadline.MostCharacters"/>.</param>
+    public ReadOnlySpan<char> WriteDeadline(Span<char> buffer) => ClientDeadline.Write(_time.GetElapsedTime(Context.StartedAt), buffer);
 
     /// <summary>Prepares the texts about this hop; they are made anew only when something about it changed.</summary>
     public void DescribeHop(IPAddress? peer, string host, string scheme)

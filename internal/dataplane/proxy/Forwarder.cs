@@ -1,6 +1,7 @@
 using System.Net;
 using System.Runtime.CompilerServices;
 using Gateway.Config;
+using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
@@ -229,5 +230,5 @@ internal sealed partial class Forwarder
         error is HttpRequestException or IOException or OperationCanceledException or System.Net.Sockets.SocketException or ObjectDisposedException;
 
     [LoggerMessage(1002, LogLevel.Debug, "request {RequestId} on route '{Route}' to {Endpoint} failed")]
-    private static partial void LogUpstream(ILogger logger, Exception error, string requestId, string route, string endpoint);
+    private static partial void LogUpstream(ILogger logger, Exception error, RequestId requestId, string route, string endpoint);
 }

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.ExceptionServices;
 using System.Text;
+using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Proxy.Direct;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
@@ -216,5 +217,5 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     }
 
     [LoggerMessage(1001, LogLevel.Error, "request {RequestId} on route '{Route}' failed for a reason of the gateway's own")]
-    private static partial void LogInternal(ILogger logger, Exception error, string requestId, string route);
+    private static partial void LogInternal(ILogger logger, Exception error, RequestId requestId, string route);
 }

@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Gateway.DataPlane.Obs;
 
 namespace Gateway.DataPlane.Proxy;
 
@@ -10,8 +10,6 @@ namespace Gateway.DataPlane.Proxy;
 /// </summary>
 internal sealed class RequestIdSource
 {
-    // As long as the longest in use (Envoy's and Heroku's are UUIDs, AWS's trace ids have 74 characters), with room to spare.
-    private const int MaxLength = 128;
     private static readonly SearchValues<char> WellFormed =
         SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~:=+/@");
 
@@ -27,17 +25,11 @@ internal sealed class RequestIdSource
     }
 
     /// <summary>The client's id when it is one that can go into logs and headers as it is; else a new one.</summary>
-    public string Choose(string? offered) => offered is not null && IsWellFormed(offered) ? offered : Next();
+    public RequestId Choose(string? offered) => offered is not null && IsWellFormed(offered) ? new(offered) : Next();
 
-    public string Next() => string.Create(32, (_process, Scramble(Interlocked.Increment(ref _count))), static (text, id) =>
-    {
-        Span<byte> bytes = stackalloc byte[16];
-        BinaryPrimitives.WriteUInt64BigEndian(bytes, id.Item1);
-        BinaryPrimitives.WriteUInt64BigEndian(bytes[8..], id.Item2);
-        _ = Convert.TryToHexStringLower(bytes, text, out _);
-    });
+    public RequestId Next() => new(_process, Scramble(Interlocked.Increment(ref _count)));
 
-    internal static bool IsWellFormed(ReadOnlySpan<char> id) => id.Length is > 0 and <= MaxLength && !id.ContainsAnyExcept(WellFormed);
+    internal static bool IsWellFormed(ReadOnlySpan<char> id) => id.Length is > 0 and <= RequestId.MaxLength && !id.ContainsAnyExcept(WellFormed);
 
     // The finalizer of splitmix64 (Steele, Lea, Flood 2014): one to one.
     private static ulong Scramble(ulong x)

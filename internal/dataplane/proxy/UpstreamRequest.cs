@@ -38,8 +38,8 @@ internal static class UpstreamRequest
 
         var sink = new MessageSink(message);
         ForwardingHeaders.Write(exchange, ref sink);
-        message.Headers.TryAddWithoutValidation(UpstreamMessage.MarkingField, request.RequestId);
-        if (exchange.ClientDeadline.Field is { } field) message.Headers.TryAddWithoutValidation(field, exchange.WriteDeadline());
+        message.Headers.TryAddWithoutValidation(UpstreamMessage.MarkingField, request.RequestId.ToString());
+        if (exchange.ClientDeadline.Field is { } field) message.Headers.TryAddWithoutValidation(field, exchange.WriteDeadline(stackalloc char[ClientDeadline.MostCharacters]).ToString());
         if (request.Host.Length != 0) message.Headers.TryAddWithoutValidation("Host", request.Host);
         if (HopByHop.AcceptsTrailers(client.RequestHeaders.TE))
         {

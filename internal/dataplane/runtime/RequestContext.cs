@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.DataPlane.Obs;
 
 namespace Gateway.DataPlane.Runtime;
 
@@ -41,7 +42,7 @@ internal sealed class RequestContext
     public Variant Variant { get; set; }
 
     public string SnapshotVersion { get; set; } = "";
-    public string RequestId { get; set; } = "";
+    public RequestId RequestId { get; set; }
 
     /// <summary>Timestamps of <see cref="TimeProvider.GetTimestamp"/>; 0 when the phase was not reached.</summary>
     public long StartedAt { get; set; }
@@ -149,7 +150,7 @@ internal sealed class RequestContext
         Route = null;
         Endpoint = null;
         SnapshotVersion = "";
-        RequestId = "";
+        RequestId = default;
         AdmittedAt = StartedAt = UpstreamStartedAt = UpstreamHeadersAt = EndedAt = 0;
         Status = 0;
         ForgetFailure();

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using Microsoft.AspNetCore.Connections;
 
@@ -42,11 +43,13 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
         _waiting = true;
         if (cancellationToken.CanBeCanceled)
         {
-            _cancellation = cancellationToken.UnsafeRegister(CancelWait, (this, _completion.Version));
+            _cancellation = cancellationToken.UnsafeRegister(static (reader, token) => ((EpollReader)reader!).CancelWait(token), this);
         }
         return new ValueTask<ReadResult>(this, _completion.Version);
     }
 
+    // HTTP/2 reads from the thread pool, once for every few frames.
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<ReadResult> ReadOnLoopAsync(CancellationToken cancellationToken)
     {
         await connection.Loop.Switch();
@@ -220,14 +223,9 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
         else _completion.SetResult(TakeResult());
     }
 
-    private static void CancelWait(object? state, CancellationToken token)
-    {
-        (EpollReader reader, short version) = ((EpollReader, short))state!;
-        reader.CancelWait(version, token);
-    }
-
-    // The read may have ended, and another have begun, before this comes to run on the loop: the version says which wait is meant.
-    private void CancelWait(short version, CancellationToken token) => connection.Loop.Post(
+    // Whoever ends the wait waits for a callback that runs now, so the version is still the one of the wait that is meant. But until this
+    // comes to run on the loop, the read may have ended, and another have begun.
+    private void CancelWait(CancellationToken token) => connection.Loop.Post(
         static state =>
         {
             (EpollReader reader, short version, CancellationToken token) = ((EpollReader, short, CancellationToken))state!;
@@ -236,7 +234,7 @@ internal sealed class EpollReader(EpollConnection connection) : PipeReader, IVal
             reader._cancellation = default;
             reader._completion.SetException(new OperationCanceledException(token));
         },
-        (this, version, token));
+        (this, _completion.Version, token));
 
     ReadResult IValueTaskSource<ReadResult>.GetResult(short token) => _completion.GetResult(token);
 

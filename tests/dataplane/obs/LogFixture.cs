@@ -52,7 +52,7 @@ internal sealed class LogFixture : IAsyncDisposable, ILogger
     /// <summary>A request with everything there is to say about it: 12.345 ms, of which 7 ms to the upstream's headers.</summary>
     public static AccessLogEntry Full() => new()
     {
-        RequestId = "0199-abc",
+        RequestId = new RequestId("0199-abc"),
         Method = "GET",
         Scheme = "https",
         Host = "shop.example.com:8443",

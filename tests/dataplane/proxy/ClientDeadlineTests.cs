@@ -47,7 +47,7 @@ public sealed class ClientDeadlineTests
     [InlineData("x-timeout", "250", 300, "1")]
     [InlineData("x-timeout", "2s", 500, "1s500ms")]
     public void WhatIsLeft_IsWrittenInTheSameForm(string field, string value, int elapsed, string left) =>
-        Assert.Equal(left, ClientDeadline.Read(field, value, TimeSpan.MaxValue).Write(TimeSpan.FromMilliseconds(elapsed)));
+        Assert.Equal(left, ClientDeadline.Read(field, value, TimeSpan.MaxValue).Write(TimeSpan.FromMilliseconds(elapsed), new char[ClientDeadline.MostCharacters]).ToString());
 
     [Fact]
     public void TheRoutesTimeIsNearer_AtTheSameLength() => Assert.False(ClientDeadline.Read("x", "1000", TimeSpan.FromSeconds(1)).IsNearest);

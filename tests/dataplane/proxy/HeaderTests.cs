@@ -84,7 +84,7 @@ public sealed class HeaderTests
     public void RequestIds_AreDifferent()
     {
         var ids = new RequestIdSource();
-        Assert.Equal(10_000, Enumerable.Range(0, 10_000).Select(_ => ids.Next()).Distinct().Count());
+        Assert.Equal(10_000, Enumerable.Range(0, 10_000).Select(_ => ids.Next().ToString()).Distinct().Count());
     }
 
     [Fact]

@@ -43,7 +43,7 @@ internal static class ObsOperations
         long now = TimeProvider.System.GetTimestamp();
         return new AccessLogEntry
         {
-            RequestId = "0199d0c2a7b17cc1b0b5a4c8f0a1b2c3",
+            RequestId = new RequestId(0x0199d0c2a7b17cc1, 0xb0b5a4c8f0a1b2c3),
             Method = "GET",
             Scheme = "https",
             Host = "shop.example.com",

@@ -1,4 +1,5 @@
 using System.Text;
+using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Proxy.Http1;
@@ -9,7 +10,9 @@ internal struct Http1HeadSink(byte[] buffer) : IHeaderSink
     public byte[] Buffer { get; private set; } = buffer;
     public int Length { get; private set; }
 
-    public void Add(string name, string value)
+    public void Add(string name, string value) => Add(name, value.AsSpan());
+
+    public void Add(string name, scoped ReadOnlySpan<char> value)
     {
         Ensure(name.Length + value.Length + 4);
         Put(name);
@@ -24,6 +27,16 @@ internal struct Http1HeadSink(byte[] buffer) : IHeaderSink
         Put(name);
         Put(": "u8);
         Put(value);
+        Put("\r\n"u8);
+    }
+
+    public void Add(scoped ReadOnlySpan<byte> name, in RequestId id)
+    {
+        Ensure(name.Length + id.Length + 4);
+        Put(name);
+        Put(": "u8);
+        _ = id.TryFormat(Buffer.AsSpan(Length), out int written);
+        Length += written;
         Put("\r\n"u8);
     }
 
@@ -52,7 +65,7 @@ internal struct Http1HeadSink(byte[] buffer) : IHeaderSink
         Put("\r\n"u8);
     }
 
-    private void Put(string text) => Length += Encoding.Latin1.GetBytes(text, Buffer.AsSpan(Length));
+    private void Put(scoped ReadOnlySpan<char> text) => Length += Encoding.Latin1.GetBytes(text, Buffer.AsSpan(Length));
 
     private void Put(scoped ReadOnlySpan<byte> bytes)
     {

@@ -14,7 +14,7 @@ internal static class Http1RequestHead
         sink.StartLine(webSocketOverHttp2 ? "GET" : client.Method, request.RawPathAndQuery);
         WriteFields(exchange, authority, ref sink);
         sink.Add("X-Request-Id"u8, request.RequestId);
-        if (exchange.ClientDeadline.Field is { } field) sink.Add(field, exchange.WriteDeadline());
+        if (exchange.ClientDeadline.Field is { } field) sink.Add(field, exchange.WriteDeadline(stackalloc char[ClientDeadline.MostCharacters]));
         if (client.UpgradeProtocol is { } protocol)
         {
             sink.Raw("Connection: Upgrade\r\n"u8);
