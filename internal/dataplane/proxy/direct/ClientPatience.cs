@@ -27,6 +27,9 @@ internal sealed class ClientPatience(TimeSpan limit) : LoopTimer
     /// <summary>The client was waited for too long, and the read that waited was cancelled.</summary>
     public bool IsOver { get; private set; }
 
+    /// <summary>On whose thread the client is waited for.</summary>
+    public EventLoop Loop => _loop;
+
     public void Attach(ConnectionContext connection, EventLoop loop)
     {
         (_connection, _loop) = (connection, loop);

@@ -25,6 +25,7 @@ internal sealed class DirectBody(DirectResponse response) : PipeWriter
 
     private Memory<byte> _lent;
     private DirectFraming _framing;
+    private long _most;
     private PipeWriter _output = null!;
 
     /// <summary>Bytes of the body that were written.</summary>
@@ -34,16 +35,18 @@ internal sealed class DirectBody(DirectResponse response) : PipeWriter
 
     public override long UnflushedBytes => response.Output.UnflushedBytes;
 
-    public void Begin(DirectFraming framing, PipeWriter output)
+    /// <param name="promised">The length that the head names; negative when it names none.</param>
+    public void Begin(DirectFraming framing, long promised, PipeWriter output)
     {
         (_framing, _output) = (framing, output);
+        _most = promised < 0 ? long.MaxValue : promised;
         Written = 0;
     }
 
     /// <summary>The body was written with the head.</summary>
     public void BeginWritten(int length, PipeWriter output)
     {
-        Begin(DirectFraming.AsIs, output);
+        Begin(DirectFraming.AsIs, length, output);
         Written = length;
     }
 
@@ -71,10 +74,16 @@ internal sealed class DirectBody(DirectResponse response) : PipeWriter
         return _output.GetSpan(sizeHint);
     }
 
+    /// <exception cref="HttpIOException">It would be more than the head promised: the client would take it for the next response. None of it is written.</exception>
     public override void Advance(int bytes)
     {
+        if (_framing == DirectFraming.None)
+        {
+            Written += bytes;
+            return;
+        }
+        if (bytes > _most - Written) TooMuch();
         Written += bytes;
-        if (_framing == DirectFraming.None) return;
         if (_framing == DirectFraming.AsIs || bytes == 0)
         {
             _output.Advance(bytes);
@@ -88,10 +97,11 @@ internal sealed class DirectBody(DirectResponse response) : PipeWriter
         _output.Advance(ChunkHead + bytes + ChunkTail);
     }
 
+    /// <param name="cancellationToken">Ends the wait for a client that does not take what was written. Without one, the patience with the client does.</param>
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
     {
         response.StartOnce();
-        return response.Output.FlushAsync(cancellationToken);
+        return cancellationToken.CanBeCanceled ? response.Output.FlushAsync(cancellationToken) : response.FlushAsync();
     }
 
     public override void CancelPendingFlush() => response.Output.CancelPendingFlush();
@@ -99,6 +109,12 @@ internal sealed class DirectBody(DirectResponse response) : PipeWriter
     /// <summary>The response ends with its request, not with this.</summary>
     public override void Complete(Exception? exception = null)
     {
+    }
+
+    private void TooMuch()
+    {
+        _output.Advance(0);
+        throw new HttpIOException(HttpRequestError.InvalidResponse, "The response's body is longer than its Content-Length.");
     }
 
     // What nobody reads may be written by all at once.

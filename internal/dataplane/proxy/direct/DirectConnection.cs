@@ -42,7 +42,8 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
     private string _scheme = "http";
     private bool _aborted;
 
-    public DirectConnection(TimeProvider time) => _response = new DirectResponse(time);
+    /// <param name="patience">With this connection's client, attached to the same connections.</param>
+    public DirectConnection(TimeProvider time, ClientPatience patience) => _response = new DirectResponse(time, patience);
 
     /// <summary>The connection is this one's from here on, until <see cref="Detach"/>.</summary>
     public void Attach(ConnectionContext connection)
@@ -101,17 +102,12 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
     public DirectResponse Response => _response;
 
     /// <summary>After a response that was written whole, and sent. True: the connection is for another request.</summary>
-    public bool Finish()
-    {
-        _body.Forget();
-        return !_aborted && _response.KeepsAlive;
-    }
+    public bool Finish() => !_aborted && _response.KeepsAlive;
 
     /// <summary>Writes what the application has left open, and sends it. True: the connection is for another request.</summary>
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
-    public async ValueTask<bool> FinishAsync(ClientPatience patience)
+    public async ValueTask<bool> FinishAsync()
     {
-        _body.Forget();
         if (_aborted) return false;
         if (!_response.End())
         {
@@ -120,19 +116,15 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
         }
         if (_response.Output.UnflushedBytes != 0)
         {
-            ValueTask<FlushResult> flush = _response.Output.FlushAsync();
-            FlushResult result;
-            if (flush.IsCompletedSuccessfully) result = flush.GetAwaiter().GetResult();
-            else
-            {
-                patience.Begin(ClientPatience.Waiting.ToTake);
-                result = await flush;
-                patience.End();
-            }
+            ValueTask<FlushResult> flush = _response.FlushAsync();
+            FlushResult result = flush.IsCompletedSuccessfully ? flush.GetAwaiter().GetResult() : await flush;
             if (result.IsCompleted || result.IsCanceled) return false;
         }
         return _response.KeepsAlive && !_aborted;
     }
+
+    /// <summary>The request is over, however it ended: nothing of it is held any more.</summary>
+    public void Forget() => _body.Forget();
 
     public void Abort()
     {

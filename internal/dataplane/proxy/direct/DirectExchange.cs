@@ -14,7 +14,7 @@ namespace Gateway.DataPlane.Proxy.Direct;
 /// answer; 4. record. Whatever is not so, at any of these steps, goes on from there by the methods that serve every request
 /// (<see cref="GatewayApplication.GoOnAsync"/>): this path decides nothing of its own. On the loop's thread.
 /// </summary>
-internal sealed class DirectExchange(DirectConnection direct, ClientPatience patience, IHttpApplication<Exchange> application, GatewayApplication gateway) : IReceiver, IValueTaskSource<bool>
+internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<Exchange> application, GatewayApplication gateway) : IReceiver, IValueTaskSource<bool>
 {
     private readonly BegunAttempt _attempt = new();
     private ManualResetValueTaskSourceCore<bool> _completion;
@@ -22,7 +22,7 @@ internal sealed class DirectExchange(DirectConnection direct, ClientPatience pat
     private Exchange _exchange = null!;
     private RouteModel _route = null!;
 
-    /// <summary>Serves the request that the connection has taken. True: the connection is for another one.</summary>
+    /// <summary>Serves the request that the connection has taken. True: the connection is for another one. Ends on the loop, as all that is kept of the connection is the loop's.</summary>
     public ValueTask<bool> ServeAsync(EventLoop loop)
     {
         _loop = loop;
@@ -55,6 +55,7 @@ internal sealed class DirectExchange(DirectConnection direct, ClientPatience pat
             if (!hasBegun)
             {
                 direct.Abort();
+                direct.Forget();
                 application.DisposeContext(exchange, fault);
                 return new(false);
             }
@@ -107,6 +108,7 @@ internal sealed class DirectExchange(DirectConnection direct, ClientPatience pat
         gateway.Forwarder.EndAnswered(exchange, _route, _attempt);
         gateway.End(exchange);
         bool goesOn = direct.Finish();
+        direct.Forget();
         application.DisposeContext(exchange, null);
         _completion.SetResult(goesOn);
     }
@@ -118,22 +120,23 @@ internal sealed class DirectExchange(DirectConnection direct, ClientPatience pat
     private async ValueTask<bool> GoOnAsync(Exchange exchange, BegunRequest begun)
     {
         Exception? failure = null;
+        bool another = false;
         try
         {
             await gateway.GoOnAsync(exchange, begun);
+            // Upstreams of .NET's own handler answer on the thread pool.
             if (EventLoop.Current != _loop) await _loop.Switch();
-            return await direct.FinishAsync(patience);
+            another = await direct.FinishAsync();
         }
         catch (Exception e)
         {
             failure = e;
             direct.Abort();
-            return false;
         }
-        finally
-        {
-            application.DisposeContext(exchange, failure);
-        }
+        if (EventLoop.Current != _loop) await _loop.Switch();
+        direct.Forget();
+        application.DisposeContext(exchange, failure);
+        return another;
     }
 
     bool IValueTaskSource<bool>.GetResult(short token) => _completion.GetResult(token);

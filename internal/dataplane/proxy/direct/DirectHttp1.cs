@@ -115,14 +115,13 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
             }
             input.AdvanceTo(read.Buffer.GetPosition(taken));
             if (!await exchange.ServeAsync(loop)) return (false, onClose);
-            if (EventLoop.Current != loop) await loop.Switch();
         }
     }
 
     private Served MakeServed()
     {
-        var connection = new DirectConnection(time);
         var patience = new ClientPatience(idle);
-        return new Served(connection, patience, new DirectExchange(connection, patience, application, gateway));
+        var connection = new DirectConnection(time, patience);
+        return new Served(connection, patience, new DirectExchange(connection, application, gateway));
     }
 }

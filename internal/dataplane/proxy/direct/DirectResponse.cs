@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Buffers.Text;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using System.Text;
 using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Http;
@@ -22,6 +23,7 @@ internal sealed partial class DirectResponse
     private const int OwnFields = 37 + 40 + 28 + 19 + 2;
 
     private readonly TimeProvider _time;
+    private readonly ClientPatience _patience;
     private readonly DirectBody _body;
     private readonly FieldTable _fields = new();
 
@@ -31,9 +33,10 @@ internal sealed partial class DirectResponse
     [ThreadStatic]
     private static long _dateOf;
 
-    public DirectResponse(TimeProvider time)
+    public DirectResponse(TimeProvider time, ClientPatience patience)
     {
         _time = time;
+        _patience = patience;
         _body = new DirectBody(this);
     }
 
@@ -79,7 +82,7 @@ internal sealed partial class DirectResponse
         KeepsAlive &= !CloseRequested.IsCancellationRequested;
         WriteHead(chunked, length);
         _promised = hasBody ? length : -1;
-        _body.Begin(!hasBody ? DirectFraming.None : chunked ? DirectFraming.Chunked : DirectFraming.AsIs, Output);
+        _body.Begin(!hasBody ? DirectFraming.None : chunked ? DirectFraming.Chunked : DirectFraming.AsIs, _promised, Output);
         HasStarted = true;
     }
 
@@ -93,6 +96,33 @@ internal sealed partial class DirectResponse
         }
         _body.End();
         return _promised < 0 || _body.Written == _promised;
+    }
+
+    /// <summary>
+    /// Sends what was written, and waits for the client to take it for as long as the patience with it lasts, which then aborts the
+    /// connection: no deadline of the request may be running any more, or yet.
+    /// </summary>
+    public ValueTask<FlushResult> FlushAsync()
+    {
+        ValueTask<FlushResult> flush = Output.FlushAsync();
+        return flush.IsCompletedSuccessfully ? flush : WaitAsync(flush);
+    }
+
+    [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
+    private async ValueTask<FlushResult> WaitAsync(ValueTask<FlushResult> flush)
+    {
+        EventLoop loop = _patience.Loop;
+        if (EventLoop.Current != loop) await loop.Switch();
+        _patience.Begin(ClientPatience.Waiting.ToTake);
+        try
+        {
+            return await flush;
+        }
+        finally
+        {
+            if (EventLoop.Current != loop) await loop.Switch();
+            _patience.End();
+        }
     }
 
     private void WriteHead(bool chunked, long length)
