@@ -112,7 +112,7 @@ internal static class ResponseBodyCopier
             await ready;
 
             int read = exchange.Downstream.ResponseStarted
-                ? await ReadIntoAsync(source, writer, size, chunked, cancellation)
+                ? await ReadIntoAsync(source, exchange, writer, size, chunked, cancellation)
                 : await ReadAndStartAsync(source, exchange, cancellation);
             if (read == 0)
             {
@@ -140,6 +140,7 @@ internal static class ResponseBodyCopier
         {
             int read = await source.ReadAsync(first.AsMemory(0, SmallRead), cancellation);
             if (read == 0) return 0;
+            if (IsTooMuch(read, exchange)) TooMuch();
             await exchange.Downstream.StartResponseAsync();
             PipeWriter writer = exchange.Downstream.ResponseBody;
             first.AsMemory(0, read).CopyTo(writer.GetMemory(read));
@@ -153,13 +154,15 @@ internal static class ResponseBodyCopier
     }
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
-    private static async ValueTask<int> ReadIntoAsync(Stream source, PipeWriter writer, int size, bool chunked, CancellationToken cancellation)
+    private static async ValueTask<int> ReadIntoAsync(Stream source, Exchange exchange, PipeWriter writer, int size, bool chunked, CancellationToken cancellation)
     {
         Memory<byte> memory = writer.GetMemory(size);
         if (!chunked)
         {
             int n = await source.ReadAsync(memory, cancellation);
-            writer.Advance(n);
+            bool tooMuch = IsTooMuch(n, exchange);
+            writer.Advance(tooMuch ? 0 : n);
+            if (tooMuch) TooMuch();
             return n;
         }
         int room = Math.Min(memory.Length - ChunkHead - ChunkTail, LargestChunk);
@@ -176,6 +179,11 @@ internal static class ResponseBodyCopier
         writer.Advance(ChunkHead + read + ChunkTail);
         return read;
     }
+
+    // .NET's handler takes more of a body over HTTP/2 than its head has promised. On to the client it would be the beginning of the next response.
+    private static bool IsTooMuch(int read, Exchange exchange) => exchange.Downstream.ResponseHeaders.ContentLength is { } length && read > length - exchange.Context.ResponseBytes;
+
+    private static void TooMuch() => throw new HttpIOException(HttpRequestError.InvalidResponse, "The upstream sent more than its Content-Length.");
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private static async ValueTask<bool> FlushAsync(PipeWriter writer, RequestDeadline deadline)

@@ -291,6 +291,12 @@ internal sealed partial class Http1Forwarder(ProxyServices services, AttemptJudg
         KestrelDownstream client = exchange.Downstream;
         bool chunked = Http1ResponseHead.Copy(exchange, response, upgraded: false);
         exchange.Deadline.WatchIdle(request.UpstreamHeadersAt, route.IdleTimeout);
+        // Of 205 no content goes on (RFC 9110 section 15.3.6): the client has been promised none.
+        if (response.Head.Status == 205)
+        {
+            _ = response.TryDiscard();
+            return;
+        }
         try
         {
             if (!chunked && response.TryTakeWhole(out ReadOnlyMemory<byte> whole))
