@@ -69,6 +69,9 @@ internal static class ExplainCommand
         if (e.Timeouts is { } timeouts) output.Line($"timeouts   request {timeouts.Request ?? "none"}, attempt {timeouts.Attempt ?? "none"}, idle {timeouts.Idle ?? "none"}");
         if (e.ClientIsTrustedProxy is { } trusted) output.Line($"client     {(trusted ? "a trusted proxy: its forwarding headers are believed" : "not a trusted proxy: its forwarding headers are replaced")}");
         foreach (ExplainedFilter filter in e.Filters) output.Line($"filter     {filter.Name}: {filter.Effect}");
+        if (e.State?.Breaker is { } breaker) output.Line($"breaker    {RouteStateText.Of(breaker)}{(breaker.Ledger is [{ } last, ..] ? $" ({last.Detail})" : "")}");
+        if (e.State?.RetryBudget is { } budget) output.Line($"retries    {RouteStateText.Of(budget)}, of {budget.Requests} requests in 10s");
+        if (e.State?.Concurrency is { } concurrency) output.Line($"at once    {RouteStateText.Of(concurrency)}");
         output.Line("");
         output.Table(["ROUTE", "VERDICT", "REASON"], e.Candidates.Select(static c => new[] { c.Route, c.Verdict, c.Reason }));
         if (e.Candidates.Count < e.Routes) output.Line($"… and {e.Routes - e.Candidates.Count} more, farther away");

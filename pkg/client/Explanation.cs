@@ -54,6 +54,9 @@ public sealed record Explanation(
     /// </summary>
     public string? Variant { get; init; }
 
+    /// <summary>What the route's mechanisms stand at; null for a configuration that serves no requests, and without a route.</summary>
+    public RouteState? State { get; init; }
+
     /// <summary>How that is decided; null while no candidate is tried.</summary>
     public ExplainedCanary? Canary { get; init; }
 }

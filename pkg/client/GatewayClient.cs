@@ -149,8 +149,8 @@ public sealed partial class GatewayClient : IDisposable
     }
 
     /// <summary>A page of the live routes, in the order of the document.</summary>
-    public Task<RouteList> GetRoutesAsync(int offset = 0, int limit = 1000, CancellationToken cancellationToken = default) =>
-        SendAsync(Get($"/admin/routes?offset={offset}&limit={limit}"), ClientJson.Default.RouteList, cancellationToken);
+    public Task<RouteList> GetRoutesAsync(int offset = 0, int limit = 1000, int? ledger = null, CancellationToken cancellationToken = default) =>
+        SendAsync(Get($"/admin/routes?offset={offset}&limit={limit}{(ledger is { } entries ? $"&ledger={entries}" : "")}"), ClientJson.Default.RouteList, cancellationToken);
 
     /// <summary>Who changed what, or tried to, newest first.</summary>
     public Task<AuditLog> GetAuditAsync(int limit = 100, CancellationToken cancellationToken = default) =>

@@ -150,22 +150,6 @@ public sealed record PoolEndpoint(
 /// <param name="InARow">Probes with the same answer up to this one.</param>
 public sealed record ProbeState(DateTimeOffset Time, bool Good, string Detail, int InARow);
 
-/// <summary>Answer to <c>GET /admin/routes?offset=M&amp;limit=N</c>, in the order of the document.</summary>
-/// <param name="Total">Number of routes of the snapshot, whatever the page.</param>
-public sealed record RouteList(string Version, int Total, IReadOnlyList<Route> Routes);
-
-/// <summary>A route of the live snapshot.</summary>
-/// <param name="Listeners">Names of the listeners that serve it; never empty.</param>
-/// <param name="Hosts">Empty for any.</param>
-/// <param name="Path">As <c>exact /x</c>, <c>prefix /x</c> or <c>regex X</c>; null for any.</param>
-/// <param name="Methods">Empty for any.</param>
-/// <param name="Conditions">Header and query conditions, one line of text each; empty for none.</param>
-/// <param name="Action"><c>pool NAME</c>, <c>redirect STATUS</c> or <c>respond STATUS</c>.</param>
-/// <param name="ShadowedBy">Why no request reaches it, with the route that takes them; null when one can.</param>
-public sealed record Route(
-    string Name, IReadOnlyList<string> Listeners, IReadOnlyList<string> Hosts, string? Path, IReadOnlyList<string> Methods,
-    IReadOnlyList<string> Conditions, string Action, string? ShadowedBy);
-
 /// <summary>Answer to <c>GET /admin/audit?limit=N</c>, newest first.</summary>
 public sealed record AuditLog(IReadOnlyList<AuditEntry> Entries);
 

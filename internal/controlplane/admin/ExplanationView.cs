@@ -37,6 +37,12 @@ internal static class ExplanationView
             writer.WritePropertyName("pool");
             PoolView.Write(writer, pool);
         }
+        if (explanation.State is { } state)
+        {
+            writer.WriteStartObject("state");
+            RouteStateView.WriteMembers(writer, state);
+            writer.WriteEndObject();
+        }
         if (explanation.Limits is { } limits) WriteLimits(writer, limits);
         if (explanation.ClientIsTrustedProxy is { } trusted) writer.WriteBoolean("clientIsTrustedProxy", trusted);
         writer.WriteEndObject();

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Gateway.Config;
+using Gateway.DataPlane.Server;
 
 namespace Gateway.ControlPlane.Admin;
 
@@ -8,7 +9,8 @@ namespace Gateway.ControlPlane.Admin;
 internal static class RouteView
 {
     /// <param name="shadow">Why no request reaches the route; null when one can.</param>
-    public static void Write(Utf8JsonWriter writer, RouteConfig route, IReadOnlyList<string> allListeners, string? shadow)
+    /// <param name="ledger">Entries of its breaker's ledger at most, newest first.</param>
+    public static void Write(Utf8JsonWriter writer, RouteConfig route, IReadOnlyList<string> allListeners, string? shadow, RouteStatus status, int ledger)
     {
         writer.WriteStartObject();
         writer.WriteString("name", route.Name);
@@ -19,6 +21,7 @@ internal static class RouteView
         WriteTexts(writer, "conditions", [.. route.Match.Headers.Select(static h => Condition("header", h)), .. route.Match.Query.Select(static q => Condition("query", q))]);
         writer.WriteString("action", Action(route));
         if (shadow is not null) writer.WriteString("shadowedBy", shadow);
+        RouteStateView.WriteMembers(writer, status, ledger);
         writer.WriteEndObject();
     }
 

@@ -98,7 +98,8 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
             return;
         }
         if (await LimitAsync(context, "limit", 1000) is not { } limit || await LimitAsync(context, "offset", 0) is not { } offset) return;
-        await AdminJson.WriteAsync(context, 200, (snapshot, live, limit, offset), static (writer, at) =>
+        if (await LimitAsync(context, "ledger", RouteStateView.DefaultLedger) is not { } ledger) return;
+        await AdminJson.WriteAsync(context, 200, (host, snapshot, live, limit, offset, ledger), static (writer, at) =>
         {
             GatewayConfig config = at.snapshot.Config;
             IReadOnlyList<string> all = [.. config.Listeners.Select(static l => l.Name)];
@@ -106,7 +107,8 @@ internal sealed class ViewEndpoints(DataPlaneHost host, ApplyQueue queue, Stored
             writer.WriteString("version", at.snapshot.Version);
             writer.WriteNumber("total", config.Routes.Count);
             writer.WriteStartArray("routes");
-            for (int i = at.offset; i < config.Routes.Count && i - at.offset < at.limit; i++) RouteView.Write(writer, config.Routes[i], all, ShadowOf(at.live, i));
+            for (int i = at.offset; i < config.Routes.Count && i - at.offset < at.limit; i++)
+                RouteView.Write(writer, config.Routes[i], all, ShadowOf(at.live, i), at.host.RouteStatus(at.snapshot, i), at.ledger);
             writer.WriteEndArray();
             writer.WriteEndObject();
         });

@@ -22,6 +22,14 @@ public enum BreakerOutcome : byte
     Failure,
 }
 
+/// <summary>What a breaker stands at.</summary>
+/// <param name="Requests">Attempts in the window.</param>
+/// <param name="Failures">Those of them that failed.</param>
+/// <param name="NextProbe">How long until a request may probe; zero unless it is open.</param>
+/// <param name="ProbesOut">Probes that have not come back; 0 unless it is half-open, as the next.</param>
+/// <param name="ProbesGood">Probes that succeeded.</param>
+public readonly record struct BreakerReading(BreakerState State, long Requests, long Failures, TimeSpan NextProbe, int ProbesOut, int ProbesGood);
+
 /// <summary>
 /// One request let through. Given back once with <see cref="CircuitBreaker.Leave"/>, whatever became of the request; the default value is
 /// of no breaker, and giving it back does nothing.

@@ -26,15 +26,22 @@ public sealed class CircuitBreaker
     private int _successes;
     private long _opened;
 
-    public CircuitBreaker(BreakerSettings settings, TimeProvider time)
+    /// <param name="settings">When it opens and how it comes back.</param>
+    /// <param name="time">Where timestamps are from.</param>
+    /// <param name="ledger">That of the breaker before, to go on with; null for one of its own.</param>
+    public CircuitBreaker(BreakerSettings settings, TimeProvider time, BreakerLedger? ledger = null)
     {
         Settings = settings;
+        Ledger = ledger ?? new BreakerLedger();
         _time = time;
         _openTicks = Ticks(settings.Open);
         _window = new RollingWindow(Ticks(settings.Window));
     }
 
     public BreakerSettings Settings { get; }
+
+    /// <summary>Every change of its state, with the evidence.</summary>
+    public BreakerLedger Ledger { get; }
 
     /// <summary>An open breaker whose time has passed is open until a request comes to probe it.</summary>
     public BreakerState State => StateOf(Volatile.Read(ref _word));
@@ -94,6 +101,22 @@ public sealed class CircuitBreaker
         return left <= 0 ? TimeSpan.Zero : _time.GetElapsedTime(0, left);
     }
 
+    /// <summary>What it stands at.</summary>
+    public BreakerReading Read(long now)
+    {
+        lock (_gate)
+        {
+            BreakerState state = StateOf(_word);
+            (long requests, long failures) = _window.Read(now);
+            return state switch
+            {
+                BreakerState.Closed => new(state, requests, failures, TimeSpan.Zero, 0, 0),
+                BreakerState.HalfOpen => new(state, requests, failures, TimeSpan.Zero, Settings.Probes - _freeProbes - _successes, _successes),
+                _ => new(state, requests, failures, RetryAfter(now), 0, 0),
+            };
+        }
+    }
+
     private bool IsTooMuch((long Requests, long Failures) seen) =>
         seen.Requests >= Settings.MinRequests && seen.Failures * 100 >= seen.Requests * Settings.FailurePercent;
 
@@ -123,8 +146,11 @@ public sealed class CircuitBreaker
 
     private void BeginProbing_NeedsLock()
     {
+        // Half-open already: the probes before these never came back.
+        bool wasOpen = StateOf(_word) == BreakerState.Open;
         _successes = 0;
         Volatile.Write(ref _freeProbes, Settings.Probes);
+        if (wasOpen) Note_NeedsLock(BreakerState.HalfOpen, BreakerCause.Elapsed, 0, 0);
         MoveTo_NeedsLock(BreakerState.HalfOpen);
     }
 
@@ -140,12 +166,14 @@ public sealed class CircuitBreaker
                     return null;
                 case BreakerOutcome.Failure:
                     _openTicks = Math.Min(_openTicks * 2, Math.Max(Ticks(Settings.MaxOpen), Ticks(Settings.Open)));
+                    Note_NeedsLock(BreakerState.Open, BreakerCause.ProbeFailed, _successes, 1);
                     Open_NeedsLock(now);
                     return BreakerState.Open;
                 default:
                     if (++_successes < Settings.Probes) return null;
                     _openTicks = Ticks(Settings.Open);
                     Volatile.Write(ref _window, new RollingWindow(Ticks(Settings.Window)));
+                    Note_NeedsLock(BreakerState.Closed, BreakerCause.ProbesSucceeded, _successes, 0);
                     MoveTo_NeedsLock(BreakerState.Closed);
                     return BreakerState.Closed;
             }
@@ -157,10 +185,16 @@ public sealed class CircuitBreaker
         lock (_gate)
         {
             if (_word != term) return null;
+            (long requests, long failures) = _window.Read(now);
+            Note_NeedsLock(BreakerState.Open, BreakerCause.Failures, requests, failures);
             Open_NeedsLock(now);
             return BreakerState.Open;
         }
     }
+
+    // Before the state is written: who has seen it finds the entry.
+    private void Note_NeedsLock(BreakerState to, BreakerCause cause, long requests, long failures) => Ledger.Add(
+        _time.GetUtcNow(), StateOf(_word), to, cause, requests, failures, to == BreakerState.Open ? _time.GetElapsedTime(0, _openTicks) : TimeSpan.Zero, Settings);
 
     private void Open_NeedsLock(long now)
     {

@@ -24,7 +24,7 @@ internal sealed class RouteAttempts
                 ? clients
                 : new ClientBudgets(perClient, time.TimestampFrequency);
         }
-        if (pool.Breaker is { } breaker) Breaker = samePool && before!.Breaker?.Settings == breaker ? before.Breaker : new CircuitBreaker(breaker, time);
+        if (pool.Breaker is { } breaker) Breaker = samePool && before!.Breaker?.Settings == breaker ? before.Breaker : NewBreaker(breaker, time, samePool ? before!.Breaker : null);
         if (plan.Hedge is { After: null }) Latency = samePool && before!.Latency is { } latency ? latency : new LatencyQuantile(HedgeQuantile, time.TimestampFrequency);
     }
 
@@ -55,6 +55,15 @@ internal sealed class RouteAttempts
     public bool TryTakeExtra(RequestContext request, long now) =>
         // The client's first: what it is refused must cost the others nothing.
         (Clients is null || Clients.TryTake(KeyOf(request), now)) && Budget.TryTake(now);
+
+    // What happened under other settings explains what clients got, too.
+    private static CircuitBreaker NewBreaker(BreakerSettings settings, TimeProvider time, CircuitBreaker? before)
+    {
+        var breaker = new CircuitBreaker(settings, time, before?.Ledger);
+        if (before is { State: not BreakerState.Closed and var state })
+            breaker.Ledger.Add(time.GetUtcNow(), state, BreakerState.Closed, BreakerCause.SettingsChanged, 0, 0, TimeSpan.Zero, settings);
+        return breaker;
+    }
 
     private ulong KeyOf(RequestContext request)
     {

@@ -191,8 +191,8 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
     /// <param name="problem">Why there is no answer, for a person.</param>
     public Explanation? Explain(GatewaySnapshot snapshot, ExplainQuery query, out string problem) =>
         _store.Serving is { Canary: not null } serving && ReferenceEquals(snapshot, serving.Live)
-            ? CanaryExplainer.Explain(serving, Listeners(), query, out problem)
-            : Explainer.Explain(snapshot, Listeners(), query, out problem);
+            ? CanaryExplainer.Explain(serving, Listeners(), query, _time, out problem)
+            : Explainer.Explain(snapshot, Listeners(), query, out problem, ReferenceEquals(snapshot, _store.Current) ? _time : null);
 
     /// <summary>The cases under <c>expect</c> that a candidate does not meet; empty when it meets all. Changes nothing.</summary>
     public IReadOnlyList<ConfigError> CheckExpectations(GatewaySnapshot candidate) => Expectations.Check(candidate, Listeners());
@@ -210,6 +210,11 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
     public void ReopenAccessLog() => _accessLog.Reopen();
 
     public IReadOnlyList<PoolStatus> Pools() => _store.Current is { } snapshot ? PoolStatuses.Of(snapshot) : [];
+
+    /// <summary>What the mechanisms of a route stand at: breaker, retry budget, concurrency.</summary>
+    /// <param name="snapshot">A published one.</param>
+    /// <param name="route">As the document has them, from 0.</param>
+    public RouteStatus RouteStatus(GatewaySnapshot snapshot, int route) => RouteStatuses.Of(snapshot.Routes[route], _time);
 
     /// <summary>Stops accepting, tells clients (Connection: close, GOAWAY), waits for what is in flight up to <paramref name="grace"/>, aborts the rest.</summary>
     public Task<StopReport> StopAsync(TimeSpan grace)

@@ -96,5 +96,40 @@ public sealed record EndpointStatus(string Address, int Weight, bool Healthy, in
 /// <param name="InARow">Probes with the same answer up to this one.</param>
 public sealed record ProbeStatus(DateTimeOffset Time, bool Good, string Detail, int InARow);
 
+/// <summary>What the mechanisms of a route stand at now. A part that the route does not use is null.</summary>
+/// <param name="Breaker">Also null before the route's first request to its pool, as the next.</param>
+public sealed record RouteStatus(BreakerStatus? Breaker, RetryBudgetStatus? RetryBudget, ConcurrencyStatus? Concurrency);
+
+/// <param name="State"><c>closed</c>, <c>half_open</c> or <c>open</c>.</param>
+/// <param name="Since">When it came into that state; null when it never was in another.</param>
+/// <param name="Requests">Attempts in the window.</param>
+/// <param name="Failures">Those of them that failed.</param>
+/// <param name="Opened">How often it has opened.</param>
+/// <param name="NextProbe">From when on a request may probe the pool; null unless it is open.</param>
+/// <param name="ProbesOut">Probes that have not come back.</param>
+/// <param name="ProbesGood">Probes that have succeeded since it is half-open.</param>
+/// <param name="Ledger">The last changes, oldest first.</param>
+public sealed record BreakerStatus(
+    string State, DateTimeOffset? Since, long Requests, long Failures, long Opened, DateTimeOffset? NextProbe, int ProbesOut, int ProbesGood,
+    IReadOnlyList<BreakerEvent> Ledger);
+
+/// <summary>A change of a breaker's state.</summary>
+/// <param name="Sequence">Rises by one.</param>
+/// <param name="Cause">One word.</param>
+/// <param name="Detail">Counts and thresholds, for a person.</param>
+/// <param name="Until">Until when nothing is let through; null unless it opened.</param>
+public sealed record BreakerEvent(long Sequence, DateTimeOffset Time, string From, string To, string Cause, string Detail, DateTimeOffset? Until);
+
+/// <summary>Of the last 10 seconds.</summary>
+/// <param name="Used">Attempts beyond one per request.</param>
+/// <param name="Left">How many more there may be.</param>
+/// <param name="Refused">How many there would have been had the budget allowed them, ever.</param>
+public sealed record RetryBudgetStatus(long Requests, long Used, long Left, long Refused);
+
+/// <param name="Limit">Requests at once at most, now.</param>
+/// <param name="Max">The upper bound of an adaptive limit; null of a fixed one.</param>
+/// <param name="Queued">Requests that wait.</param>
+public sealed record ConcurrencyStatus(int Limit, int? Max, int InFlight, int Queued, int MaxQueue);
+
 /// <summary>How a stop went: requests that ended within the grace time and those that had to be aborted.</summary>
 public sealed record StopReport(int Finished, int Aborted);

@@ -49,7 +49,12 @@ public sealed class GatewayCtlTests
 
     private const string Routes = $$"""
         { "version": "{{FakeAdmin.Version1}}", "total": 2, "routes": [
-          { "name": "shop", "listeners": ["web", "websecure"], "hosts": ["shop.example.com", "*.shop.example.com"], "path": "prefix /api", "methods": ["GET", "POST"], "conditions": ["header x-beta = 1"], "action": "pool shop" },
+          { "name": "shop", "listeners": ["web", "websecure"], "hosts": ["shop.example.com", "*.shop.example.com"], "path": "prefix /api", "methods": ["GET", "POST"], "conditions": ["header x-beta = 1"], "action": "pool shop",
+            "breaker": { "state": "open", "since": "2026-11-20T09:00:02+00:00", "requests": 24, "failures": 15, "opened": 2, "nextProbe": "2026-11-20T09:00:06+00:00", "probesOut": 0, "probesGood": 0, "ledger": [
+              { "sequence": 3, "time": "2026-11-20T09:00:02+00:00", "from": "half_open", "to": "open", "cause": "probe_failed", "detail": "a probe failed", "until": "2026-11-20T09:00:06+00:00" },
+              { "sequence": 2, "time": "2026-11-20T09:00:02+00:00", "from": "open", "to": "half_open", "cause": "elapsed", "detail": "its time is over" } ] },
+            "retryBudget": { "requests": 500, "used": 12, "left": 88, "refused": 3 },
+            "concurrency": { "limit": 20, "max": 512, "inFlight": 20, "queued": 4, "maxQueue": 128 } },
           { "name": "rest", "listeners": ["web"], "hosts": [], "methods": [], "conditions": [], "action": "redirect 301", "shadowedBy": "every request goes to route 'shop'" } ] }
         """;
 
@@ -100,6 +105,17 @@ public sealed class GatewayCtlTests
         Assert.Equal((0, ""), (result.ExitCode, result.Error));
         Golden.Check("ctl/pools-ledger.txt", result.Out);
         Assert.Equal("/admin/pools?pool=shop&ledger=1000", admin.LastRequest.Target);
+    }
+
+    [Fact]
+    public async Task Routes_ShowsTheLedgerOfTheBreakers()
+    {
+        await using FakeAdmin admin = await FakeAdmin.StartAsync();
+        admin.Answer("/admin/routes", Routes);
+        CommandResult result = await admin.CtlAsync("routes", "--ledger");
+        Assert.Equal((0, ""), (result.ExitCode, result.Error));
+        Golden.Check("ctl/routes-ledger.txt", result.Out);
+        Assert.Equal("/admin/routes?offset=0&limit=5000&ledger=1000", admin.LastRequest.Target);
     }
 
     [Fact]

@@ -44,6 +44,9 @@ internal sealed class OverloadFilter : IRequestFilter, IRequestEnd
         _limiter.Leave(Limit, _queue.Timeout);
     }
 
+    /// <summary>What it stands at.</summary>
+    public OverloadReading Read() => new(Limit, _gradient is null ? null : _max, _limiter.InFlight, _limiter.Waiting, _queue.Length);
+
     public FilterEffect Explain(in DescribedRequest request) => new("overload",
         $"may wait for one of {Limit} slots, {_limiter.InFlight} of which are taken{(_gradient is null ? "" : $" (adaptive, at most {_max})")}");
 
@@ -75,3 +78,8 @@ internal sealed class OverloadFilter : IRequestFilter, IRequestEnd
         context.AtEnd(this);
     }
 }
+
+/// <summary>What a bound on concurrency stands at.</summary>
+/// <param name="Limit">Requests at once at most, now.</param>
+/// <param name="Max">The upper bound of a limit that is found; null of one that is given.</param>
+internal readonly record struct OverloadReading(int Limit, int? Max, int InFlight, int Waiting, int MaxQueue);

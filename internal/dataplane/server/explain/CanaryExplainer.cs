@@ -11,11 +11,12 @@ namespace Gateway.DataPlane.Server;
 internal static class CanaryExplainer
 {
     /// <param name="serving">With a candidate.</param>
+    /// <param name="time">The requests' clock.</param>
     /// <param name="problem">Why there is no answer, for a person.</param>
-    public static Explanation? Explain(Serving serving, IReadOnlyList<ListenerStatus> running, ExplainQuery query, out string problem)
+    public static Explanation? Explain(Serving serving, IReadOnlyList<ListenerStatus> running, ExplainQuery query, TimeProvider time, out string problem)
     {
         CanaryRun run = serving.Canary!;
-        if (Explainer.Explain(serving.Live, running, query, out problem) is not { } explanation) return null;
+        if (Explainer.Explain(serving.Live, running, query, out problem, time) is not { } explanation) return null;
         ListenerModel listener = Array.Find(serving.Live.Listeners, listener => listener.Name == explanation.Listener)!;
         if (!run.Serves(listener.State)) return explanation;
         double percent = serving.Units * 100.0 / CanaryRun.Units;
@@ -23,7 +24,7 @@ internal static class CanaryExplainer
             return explanation with { Variant = new ExplainedVariant("random", null, percent) };
         int bucket = run.BucketOf(text);
         if (bucket >= serving.Units) return explanation with { Variant = new ExplainedVariant(Variants.LabelOf(Variant.Stable)!, bucket, percent) };
-        return Explainer.Explain(run.Candidate.Version, listener.State.In(run.Candidate), query, problem) with
+        return Explainer.Explain(run.Candidate.Version, listener.State.In(run.Candidate), query, problem, time) with
         {
             Variant = new ExplainedVariant(Variants.LabelOf(Variant.Canary)!, bucket, percent),
         };

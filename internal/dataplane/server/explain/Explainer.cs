@@ -8,13 +8,14 @@ namespace Gateway.DataPlane.Server;
 internal static class Explainer
 {
     /// <param name="problem">Why there is no answer, for a person.</param>
-    public static Explanation? Explain(GatewaySnapshot snapshot, IReadOnlyList<ListenerStatus> running, ExplainQuery query, out string problem)
+    /// <param name="time">The requests' clock, of a snapshot that serves requests; null for another one, whose mechanisms stand at nothing.</param>
+    public static Explanation? Explain(GatewaySnapshot snapshot, IReadOnlyList<ListenerStatus> running, ExplainQuery query, out string problem, TimeProvider? time = null)
     {
         ListenerModel? listener = ListenerChoice.For(snapshot, running, query.Request, query.Listener is null ? [] : [query.Listener], out problem);
-        return listener is null ? null : Explain(snapshot.Version, listener, query, problem);
+        return listener is null ? null : Explain(snapshot.Version, listener, query, problem, time);
     }
 
-    public static Explanation Explain(string version, ListenerModel listener, ExplainQuery query, string listenerReason)
+    public static Explanation Explain(string version, ListenerModel listener, ExplainQuery query, string listenerReason, TimeProvider? time = null)
     {
         (RouteModel? route, RouteExplanation choice) = listener.Routes.Explain(query.Request, query.Candidates);
         var explanation = new Explanation(version, listener.Name, listenerReason, choice)
@@ -43,6 +44,7 @@ internal static class Explainer
             Headers = answer?.Headers ?? [],
             Filters = filters,
             Pool = answer is null && route.Pool is { } pool ? PoolStatuses.Of(pool) : null,
+            State = time is null ? null : RouteStatuses.Of(route, time),
             Limits = new ExplainedLimits(
                 listener.MaxUrlBytes, listener.MaxHeaderCount, listener.MaxHeaderBytes, route.MaxBodyBytes ?? listener.MaxBodyBytes,
                 Finite(route.RequestTimeout), Finite(route.AttemptTimeout), Finite(route.IdleTimeout)),

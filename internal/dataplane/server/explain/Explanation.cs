@@ -44,6 +44,9 @@ public sealed record Explanation(string Version, string Listener, string Listene
     /// <summary>Where it is forwarded to, with every endpoint as it is now; null when it is not.</summary>
     public PoolStatus? Pool { get; init; }
 
+    /// <summary>What the route's breaker, retry budget and concurrency stand at; null for a configuration that serves no requests.</summary>
+    public RouteStatus? State { get; init; }
+
     public ExplainedLimits? Limits { get; init; }
 
     /// <summary>Whether the listener believes the forwarding headers of the client's address; null when no address was given.</summary>
