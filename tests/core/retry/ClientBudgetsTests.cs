@@ -1,3 +1,5 @@
+using FsCheck;
+using FsCheck.Fluent;
 using Gateway.Core.Retry;
 
 namespace Gateway.Core.Tests.Retry;
@@ -59,4 +61,49 @@ public sealed class ClientBudgetsTests
 
     [Fact]
     public void TheNumberOfClients_IsAPowerOfTwo() => Assert.Throws<ArgumentOutOfRangeException>(static () => new ClientBudgets(Settings, Second, clients: 100));
+
+    private sealed class Told
+    {
+        public List<long> Requests { get; } = [];
+        public List<long> Spent { get; } = [];
+    }
+
+    /// <summary>Each client's bound, checked against lists of everything that each of them did; more of them than there is room for.</summary>
+    [Fact]
+    public void NoClientsBudget_IsEverExceeded_WhateverTheOthersDo()
+    {
+        Gen<(int Client, int Wait, bool Retry)> step =
+            from client in Gen.Choose(1, 6)
+            from wait in Gen.Frequency((30, Gen.Choose(0, 30)), (3, Gen.Choose(0, 900)), (1, Gen.Choose(0, 12_000)))
+            from retry in Gen.Elements(true, true, false)
+            select (client, wait, retry);
+        long granted = 0, refused = 0;
+        Prop.ForAll(step.ListOf().Resize(1500).ToArbitrary(), steps =>
+        {
+            var budgets = new ClientBudgets(Settings, Second, clients: 4);
+            Dictionary<int, Told> clients = [];
+            long now = 0;
+            foreach ((int client, int wait, bool retry) in steps)
+            {
+                now += wait;
+                if (!clients.TryGetValue(client, out Told? told)) clients.Add(client, told = new Told());
+                if (!retry)
+                {
+                    budgets.Request((ulong)client, now);
+                    told.Requests.Add(now);
+                    continue;
+                }
+                if (!budgets.TryTake((ulong)client, now))
+                {
+                    refused++;
+                    continue;
+                }
+                granted++;
+                told.Spent.Add(now);
+                long inWindow = told.Spent.Count(t => t > now - (10 * Second)), of = told.Requests.Count(t => t > now - (10 * Second));
+                if (inWindow > Math.Max(of * Settings.Percent / 100, 10)) throw new InvalidOperationException($"client {client}: {inWindow} of {of} at {now}");
+            }
+        }).Check(FsCheck.Config.QuickThrowOnFailure.WithMaxTest(150));
+        Assert.True(granted > 1000 && refused > 1000, $"{granted} granted and {refused} refused say little");
+    }
 }
