@@ -10,7 +10,4 @@ public abstract class Balancer
 {
     /// <summary>The index of the chosen member, or -1 when there is none to choose: no members, all of weight 0, or all excluded.</summary>
     public abstract int Pick(in PickContext context);
-
-    /// <summary>Whether a member is in a <see cref="PickContext.Excluded"/>.</summary>
-    public static bool IsExcluded(ulong excluded, int member) => member < 64 && (excluded >> member & 1) != 0;
 }

@@ -7,7 +7,7 @@ public sealed class FirstBalancer(BalancerMember[] members) : Balancer
     {
         for (int i = 0; i < members.Length; i++)
         {
-            if (members[i].Weight > 0 && !IsExcluded(context.Excluded, i)) return i;
+            if (members[i].Weight > 0 && !context.Excluded.Contains(i)) return i;
         }
         return -1;
     }

@@ -31,24 +31,24 @@ public abstract class HashBalancer : Balancer
         if (_totalWeight == 0) return -1;
         int member = MemberOf(context.Hash);
         // One that idles is within any bound, and most are idle most of the time: then the others are not looked at.
-        if (!IsExcluded(context.Excluded, member) && (_factor == 0 || _members[member].Load.InFlight == 0)) return member;
+        if (!context.Excluded.Contains(member) && (_factor == 0 || _members[member].Load.InFlight == 0)) return member;
 
         double limitPerWeight = _factor == 0 ? double.PositiveInfinity : LimitPerWeight();
         for (ulong i = 1; ; i++)
         {
-            if (!IsExcluded(context.Excluded, member) && IsWithin(limitPerWeight, member)) return member;
+            if (!context.Excluded.Contains(member) && IsWithin(limitPerWeight, member)) return member;
             if (i > Rehashes) return FirstFrom(context.Hash, context.Excluded, limitPerWeight);
             member = MemberOf(StableHash.Of(context.Hash, i));
         }
     }
 
-    private int FirstFrom(ulong hash, ulong excluded, double limitPerWeight)
+    private int FirstFrom(ulong hash, in MemberSet excluded, double limitPerWeight)
     {
         int beyond = -1;
         for (int i = 0; i < _members.Length; i++)
         {
             int member = (int)((hash % (ulong)_members.Length + (ulong)i) % (ulong)_members.Length);
-            if (_members[member].Weight == 0 || IsExcluded(excluded, member)) continue;
+            if (_members[member].Weight == 0 || excluded.Contains(member)) continue;
             if (IsWithin(limitPerWeight, member)) return member;
             if (beyond < 0) beyond = member;
         }

@@ -40,7 +40,7 @@ public sealed class RoundRobinBalancer : Balancer
     {
         if (_members.Length == 0 || _weightEnds[^1] == 0) return -1;
         ulong turn = (ulong)Interlocked.Increment(ref _turn);
-        if (context.Excluded != 0) return PickFromRest(turn, context.Excluded);
+        if (!context.Excluded.IsEmpty) return PickFromRest(turn, context.Excluded);
         if (_sequence is not null) return _sequence[turn % (ulong)_sequence.Length];
 
         ulong point = Point(turn, _weightEnds[^1]);
@@ -52,16 +52,16 @@ public sealed class RoundRobinBalancer : Balancer
     }
 
     // A retry: rare, so it may look at every member. By weight among those left: the next in turn would get all that a failing one loses.
-    private int PickFromRest(ulong turn, ulong excluded)
+    private int PickFromRest(ulong turn, in MemberSet excluded)
     {
         ulong total = 0;
         for (int i = 0; i < _members.Length; i++)
-            if (!IsExcluded(excluded, i)) total += (ulong)_members[i].Weight;
+            if (!excluded.Contains(i)) total += (ulong)_members[i].Weight;
         if (total == 0) return -1;
         ulong point = Point(turn, total);
         for (int i = 0; ; i++)
         {
-            if (IsExcluded(excluded, i)) continue;
+            if (excluded.Contains(i)) continue;
             ulong weight = (ulong)_members[i].Weight;
             if (point < weight) return i;
             point -= weight;

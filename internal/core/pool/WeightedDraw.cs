@@ -28,37 +28,37 @@ internal sealed class WeightedDraw
     }
 
     /// <summary>One that is not excluded; -1 when there is none.</summary>
-    public int One(ulong excluded)
+    public int One(in MemberSet excluded)
     {
         // A retry is rare, so it may look at every member.
-        if (excluded != 0) return Other(excluded, -1);
+        if (!excluded.IsEmpty) return Other(excluded, -1);
         return _byWeight is null ? _only : _byWeight.Draw(_random);
     }
 
     /// <summary>Two different ones that are not excluded; second is -1 when there is but one, first too when there is none.</summary>
-    public (int First, int Second) Two(ulong excluded)
+    public (int First, int Second) Two(in MemberSet excluded)
     {
         int first = One(excluded);
-        if (excluded != 0) return (first, first < 0 ? -1 : Other(excluded, first));
+        if (!excluded.IsEmpty) return (first, first < 0 ? -1 : Other(excluded, first));
         if (_byWeight is null) return (first, -1);
         for (int i = 0; i < Redraws; i++)
         {
             int second = _byWeight.Draw(_random);
             if (second != first) return (first, second);
         }
-        return (first, Other(0, first));
+        return (first, Other(default, first));
     }
 
-    private int Other(ulong excluded, int not)
+    private int Other(in MemberSet excluded, int not)
     {
         ulong total = 0;
         for (int i = 0; i < _members.Length; i++)
-            if (i != not && !Balancer.IsExcluded(excluded, i)) total += (ulong)_members[i].Weight;
+            if (i != not && !excluded.Contains(i)) total += (ulong)_members[i].Weight;
         if (total == 0) return -1;
         ulong drawn = _random.Below(total);
         for (int i = 0; ; i++)
         {
-            if (i == not || Balancer.IsExcluded(excluded, i)) continue;
+            if (i == not || excluded.Contains(i)) continue;
             ulong weight = (ulong)_members[i].Weight;
             if (drawn < weight) return i;
             drawn -= weight;

@@ -40,7 +40,7 @@ internal sealed partial class AttemptJudge
     {
         EndpointPlan plan = pool.Plan;
         EndpointSet endpoints = pool.Current;
-        PickContext context = plan.HashKey is { } key ? new PickContext(Excluded: 0, RequestHash.Of(exchange, key)) : default;
+        PickContext context = plan.HashKey is { } key ? new PickContext(default, RequestHash.Of(exchange, key)) : default;
         if (exchange.Context.Attempts == 0)
             return plan.AffinityCookie is { } cookie ? AffinityCookie.Take(exchange, cookie, endpoints, context, plan.MostRequests) : endpoints.Take(context, plan.MostRequests);
         // To one that was not tried; when all were, to any: it may be well again, and there is nobody else.
@@ -54,7 +54,7 @@ internal sealed partial class AttemptJudge
         EndpointSet endpoints = pool.Current;
         EndpointState first = exchange.Context.Endpoint!.State;
         ulong hash = pool.Plan.HashKey is { } key ? RequestHash.Of(exchange, key) : 0;
-        EndpointModel? other = endpoints.Take(new PickContext(endpoints.BitOf(first), hash), pool.Plan.MostRequests);
+        EndpointModel? other = endpoints.Take(new PickContext(default(MemberSet).With(endpoints.IndexOf(first)), hash), pool.Plan.MostRequests);
         return other?.State == first ? Refuse(pool, other) : other;
     }
 

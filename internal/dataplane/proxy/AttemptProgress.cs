@@ -1,4 +1,5 @@
 using Gateway.Core.Breaker;
+using Gateway.Core.Pool;
 using Gateway.DataPlane.Obs;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
@@ -74,11 +75,11 @@ internal sealed class AttemptProgress(Exchange exchange, TimeProvider time) : IR
     }
 
     /// <summary>The endpoints that were tried, as a pick excludes them.</summary>
-    public ulong TriedIn(EndpointSet endpoints)
+    public MemberSet TriedIn(EndpointSet endpoints)
     {
-        ulong mask = 0;
-        foreach (EndpointState tried in _tried) mask |= endpoints.BitOf(tried);
-        return mask;
+        MemberSet set = default;
+        foreach (EndpointState tried in _tried) set = set.With(endpoints.IndexOf(tried));
+        return set;
     }
 
     /// <summary>

@@ -40,7 +40,7 @@ internal sealed class EndpointSet
 
     private static readonly Dictionary<string, int> NoTags = [];
 
-    /// <summary>All of them, used or not. The bits of <see cref="PickContext.Excluded"/> are its indexes.</summary>
+    /// <summary>All of them, used or not. <see cref="PickContext.Excluded"/> goes by its indexes.</summary>
     public required EndpointModel[] Endpoints { get; init; }
 
     /// <summary>Of <see cref="Endpoints"/>, by index.</summary>
@@ -96,15 +96,11 @@ internal sealed class EndpointSet
         // What is seen free others may take first.
         for (int attempt = 0; attempt < 3; attempt++)
         {
-            ulong full = 0;
-            for (int i = 0; i < Endpoints.Length && i < 64; i++)
-            {
-                if (Endpoints[i].State.Load.InFlight >= most) full |= 1UL << i;
-            }
-            if (Pick(context with { Excluded = context.Excluded | full }) is not { } picked) break;
+            MemberSet full = context.Excluded.With(Endpoints.Length, (Endpoints, most), static (of, i) => of.Endpoints[i].State.Load.InFlight >= of.most);
+            if (Pick(context with { Excluded = full }) is not { } picked) break;
             if (picked.State.Load.TryBegin(most)) return picked;
         }
-        // Beyond the mask, or always too late: whoever has room, from a random one on.
+        // Always too late: whoever has room, from a random one on.
         int start = (int)(PickRandom.PerThread.Next() % (ulong)Endpoints.Length);
         for (int i = 0; i < Endpoints.Length; i++)
         {
@@ -115,13 +111,13 @@ internal sealed class EndpointSet
     }
 
     // One that stands by is well.
-    private bool MayBeTaken(int index, ulong excluded) =>
-        (Standings[index].IsUsed || Standings[index].Reason == StandingReason.Standby) && !Balancer.IsExcluded(excluded, index);
+    private bool MayBeTaken(int index, in MemberSet excluded) =>
+        (Standings[index].IsUsed || Standings[index].Reason == StandingReason.Standby) && !excluded.Contains(index);
 
     /// <summary>The endpoint that an affinity cookie names, if requests may go to it; null otherwise.</summary>
     /// <param name="tag">As the client sent it.</param>
     /// <param name="excluded">As <see cref="PickContext.Excluded"/>.</param>
-    public EndpointModel? Tagged(ReadOnlySpan<char> tag, ulong excluded)
+    public EndpointModel? Tagged(ReadOnlySpan<char> tag, in MemberSet excluded)
     {
         if (!ByTag.GetAlternateLookup<ReadOnlySpan<char>>().TryGetValue(tag, out int index)) return null;
         return MayBeTaken(index, excluded) ? Endpoints[index] : null;
@@ -142,13 +138,13 @@ internal sealed class EndpointSet
         return null;
     }
 
-    /// <summary>The bit of an endpoint in <see cref="PickContext.Excluded"/>; 0 when it is not in the set any more, or beyond the mask.</summary>
-    public ulong BitOf(EndpointState endpoint)
+    /// <summary>The index of an endpoint, as <see cref="MemberSet.With(int)"/> takes it; -1 when it is not in the set any more.</summary>
+    public int IndexOf(EndpointState endpoint)
     {
-        for (int i = 0; i < Endpoints.Length && i < 64; i++)
+        for (int i = 0; i < Endpoints.Length; i++)
         {
-            if (ReferenceEquals(Endpoints[i].State, endpoint)) return 1UL << i;
+            if (ReferenceEquals(Endpoints[i].State, endpoint)) return i;
         }
-        return 0;
+        return -1;
     }
 }

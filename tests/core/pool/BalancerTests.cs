@@ -6,7 +6,7 @@ public sealed class BalancerTests
 {
     private static BalancerMember[] Members(params int[] weights) => [.. weights.Select(static (w, i) => new BalancerMember(new EndpointLoad(), w, StableHash.Of((ulong)i, 7)))];
 
-    private static int[] Count(Balancer balancer, int members, int picks, ulong excluded = 0)
+    private static int[] Count(Balancer balancer, int members, int picks, MemberSet excluded = default)
     {
         int[] counts = new int[members];
         for (int i = 0; i < picks; i++) counts[balancer.Pick(new PickContext(excluded, StableHash.Of((ulong)i, 0)))]++;
@@ -43,12 +43,15 @@ public sealed class BalancerTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void MembersBeyondTheMask_CannotBeExcluded(BalancerKind kind)
+    public void MembersBeyondTheFirstWord_AreExcludedAsTheOthersAre(BalancerKind kind)
     {
-        int[] weights = new int[70];
-        weights[3] = weights[68] = 1;
+        int[] weights = new int[300];
+        weights[3] = weights[68] = weights[299] = 1;
         Balancer balancer = Balancers.Create(new Balancing(kind), Members(weights), PickRandom.Seeded(3), TimeProvider.System);
-        Assert.Equal(500, Count(balancer, 70, 500, ulong.MaxValue)[68]);
+        Assert.Equal(500, Count(balancer, 300, 500, ((MemberSet)(1UL << 3)).With(68))[299]);
+        Assert.Equal(500, Count(balancer, 300, 500, ((MemberSet)(1UL << 3)).With(299))[68]);
+        Assert.Equal(500, Count(balancer, 300, 500, default(MemberSet).With(299).With(68).With(-1))[3]);
+        Assert.Equal(-1, balancer.Pick(new PickContext(default(MemberSet).With(300, 0, static (_, i) => i >= 3))));
     }
 
     [Theory]

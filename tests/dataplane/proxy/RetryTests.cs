@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text;
 using Gateway.Config;
+using Gateway.Core.Pool;
 using Gateway.Core.Retry;
 using Gateway.DataPlane.Obs;
 using Gateway.TestKit;
@@ -42,6 +43,22 @@ public sealed class RetryTests
         if (bodyBytes != 0) Assert.Contains($"{bodyBytes}", response.Text, StringComparison.Ordinal);
         Assert.Equal(1, Counts(proxy).Retries(RetryReason.Connect));
         await Eventually.Until("nothing is in flight any more", () => proxy.InFlight == 0 && proxy.UpstreamInFlight == 0);
+    }
+
+    [Fact]
+    public async Task InALargePool_ARetryGoesToAnotherEndpointAsWell()
+    {
+        await using FaultOrigin bad = FaultOrigin.Start("bad"), good = FaultOrigin.Start("good");
+        bad.Become(Fault.ResetAt(0));
+        // The two come after as many others as one word can name, and the bad one first.
+        await using ProxyHost proxy = await ProxyHost.StartAsync([.. Enumerable.Repeat(RawOrigin.RefusedAddress(), 64), bad.Address, good.Address], new ProxyOptions
+        {
+            Weights = [.. new int[64], 1],
+            Balancer = BalancerKind.First,
+            Attempts = ProxyOptions.Plan(2),
+        });
+        Assert.Equal(200, (await RawHttpClient.OnceAsync(proxy.Address, Request("GET"))).Status);
+        Assert.Equal((1, 1), (bad.Hits, good.Hits));
     }
 
     [Theory]

@@ -35,7 +35,7 @@ public sealed class EndpointRoomTests
     [MemberData(nameof(Kinds))]
     public void WhoIsFull_IsPassedOver_UntilNobodyHasRoom_AndIsPickedAgainWhenItHas(BalancerKind kind)
     {
-        // More than the mask of a pick can name.
+        // More than one word of a set of them can name.
         PoolModel pool = Pool(3, kind, new int[70]);
         for (int i = 0; i < 210; i++) Assert.NotNull(Take(pool, hash: StableHash.Of((ulong)i, 7)));
         Assert.All(pool.Current.Endpoints, static e => Assert.Equal(3, e.State.Load.InFlight));

@@ -102,13 +102,13 @@ public sealed class EndpointSetTests
     }
 
     [Fact]
-    public void AnEndpointThatWasTried_IsExcludedByItsBit()
+    public void AnEndpointThatWasTried_IsExcludedByItsIndex()
     {
         PoolModel pool = Pool(1, 1);
         EndpointSet set = pool.Current;
-        ulong bit = set.BitOf(set.Endpoints[0].State);
-        for (int i = 0; i < 20; i++) Assert.Same(set.Endpoints[1], set.Pick(new PickContext(bit)));
-        Assert.Equal(0UL, set.BitOf(new EndpointState("p", "gone")));
+        MemberSet tried = default(MemberSet).With(set.IndexOf(set.Endpoints[0].State));
+        for (int i = 0; i < 20; i++) Assert.Same(set.Endpoints[1], set.Pick(new PickContext(tried)));
+        Assert.Equal(-1, set.IndexOf(new EndpointState("p", "gone")));
     }
 
     [Fact]
