@@ -12,6 +12,7 @@ namespace Gateway.TestKit;
 public sealed class DnsServer : IAsyncDisposable
 {
     private readonly ConcurrentDictionary<(string Name, int Type), byte[][]> _records = new();
+    private readonly ConcurrentDictionary<string, int> _troubles = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Socket _datagrams = new(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp);
     private readonly TcpListener _connections;
@@ -51,6 +52,9 @@ public sealed class DnsServer : IAsyncDisposable
     /// <summary>What to do with questions: 0 to answer, -1 to say nothing, otherwise the RCODE to answer with.</summary>
     public volatile int Trouble;
 
+    /// <summary>The same for questions about one name; 0 to answer again.</summary>
+    public void SetTrouble(string name, int trouble) => _troubles[name] = trouble;
+
     /// <summary>Answers over datagrams are cut off.</summary>
     public volatile bool Truncate;
 
@@ -89,6 +93,8 @@ public sealed class DnsServer : IAsyncDisposable
         int type = question[at + 2];
         byte[] asked = question[12..(at + 5)];
         string name = string.Join('.', labels).ToLowerInvariant();
+        if (_troubles.GetValueOrDefault(name) is not 0 and var ofName) trouble = ofName;
+        if (trouble < 0) return null;
 
         List<byte[]> answers = [];
         while (_records.TryGetValue((name, 5), out byte[][]? alias))

@@ -28,6 +28,7 @@ internal sealed partial class DnsDiscovery(DnsSettings settings, DiscoveryServic
     private async Task RunAsync()
     {
         int failures = 0;
+        string skipped = "";
         try
         {
             while (true)
@@ -39,6 +40,8 @@ internal sealed partial class DnsDiscovery(DnsSettings settings, DiscoveryServic
                 {
                     if (failures > 0) LogRecovered(services.Log, settings.Name);
                     failures = 0;
+                    if (found.Skipped.Length > 0 && found.Skipped != skipped) LogSkipped(services.Log, settings.Name, found.Skipped);
+                    skipped = found.Skipped;
                     if (Take(found.Endpoints)) LogChanged(services.Log, settings.Name, string.Join(", ", Found.Select(static e => e.Address)));
                 }
                 else if (failures++ == 0)
@@ -88,6 +91,9 @@ internal sealed partial class DnsDiscovery(DnsSettings settings, DiscoveryServic
 
     [LoggerMessage(401, LogLevel.Warning, "{Name} cannot be resolved: {Reason}; its last {Endpoints} endpoints stay, and it is tried again")]
     private static partial void LogFailed(ILogger logger, string name, string reason, int endpoints);
+
+    [LoggerMessage(403, LogLevel.Warning, "{Name} has targets without an address, which are left out: {Targets}")]
+    private static partial void LogSkipped(ILogger logger, string name, string targets);
 
     [LoggerMessage(402, LogLevel.Information, "{Name} can be resolved again")]
     private static partial void LogRecovered(ILogger logger, string name);

@@ -9,7 +9,9 @@ namespace Gateway.DataPlane.Discovery;
 /// <param name="Endpoints">Empty when it failed, or there is nothing.</param>
 /// <param name="Ttl">How long the answer holds.</param>
 /// <param name="Failure">Why there is nothing, for a person; empty when there is something.</param>
-internal sealed record Resolution(IReadOnlyList<DiscoveredEndpoint> Endpoints, TimeSpan Ttl, string Failure);
+/// <param name="IsRefusal">No server said that there is nothing: none answered, or all failed.</param>
+/// <param name="Skipped">Of a service: which of its targets have no address, and why, for a person; empty when all have.</param>
+internal sealed record Resolution(IReadOnlyList<DiscoveredEndpoint> Endpoints, TimeSpan Ttl, string Failure, bool IsRefusal = false, string Skipped = "");
 
 /// <summary>
 /// From a name to endpoints: 1. a name that the system knows by itself (localhost, the hosts file) is the system's to resolve; 2. else each
@@ -27,7 +29,13 @@ internal sealed class DnsResolver(DnsSettings settings)
     // More targets than any one service needs, fewer than a hostile answer could keep us busy with.
     private const int MaxServices = 256;
 
+    // As soon as this another look is taken at a target that no server answered for.
+    private static readonly TimeSpan RefusedTtl = TimeSpan.FromSeconds(5);
+
     private readonly DnsClient _client = new(Timeout);
+
+    // The addresses of a service's targets as they were found last. For one task at a time.
+    private Dictionary<string, IReadOnlyList<IPAddress>> _targets = [];
 
     public async Task<Resolution> ResolveAsync(CancellationToken stop)
     {
@@ -52,7 +60,7 @@ internal sealed class DnsResolver(DnsSettings settings)
         (DnsStatus Status, DnsAnswer Answer, string Failure) four = await AskAsync(resolver, name, DnsType.A, stop), sixth = await six;
         // Half an answer is none: what it leaves out would be taken for gone.
         if (four.Status == DnsStatus.Refused || sixth.Status == DnsStatus.Refused)
-            return new Resolution([], TimeSpan.Zero, four.Status == DnsStatus.Refused ? four.Failure : sixth.Failure);
+            return new Resolution([], TimeSpan.Zero, four.Status == DnsStatus.Refused ? four.Failure : sixth.Failure, IsRefusal: true);
         IPAddress[] addresses = [.. four.Answer.Addresses, .. sixth.Answer.Addresses];
         TimeSpan ttl = four.Answer.Addresses.Count == 0 ? sixth.Answer.Ttl
             : sixth.Answer.Addresses.Count == 0 || four.Answer.Ttl < sixth.Answer.Ttl ? four.Answer.Ttl
@@ -66,6 +74,8 @@ internal sealed class DnsResolver(DnsSettings settings)
         (DnsStatus status, DnsAnswer answer, string failure) = await AskAsync(resolver, name, DnsType.Srv, stop);
         if (status != DnsStatus.Answer) return new Resolution([], TimeSpan.Zero, failure);
         List<DiscoveredEndpoint> endpoints = [];
+        List<string> skipped = [];
+        Dictionary<string, IReadOnlyList<IPAddress>> targets = [];
         TimeSpan ttl = answer.Ttl;
         // Priorities are any numbers; what counts is their order.
         int[] priorities = [.. answer.Services.Select(static s => s.Priority).Distinct().Order()];
@@ -80,12 +90,24 @@ internal sealed class DnsResolver(DnsSettings settings)
                 endpoints.AddRange(hinted.Select(a => Endpoint(a, service.Port, weight, priority)));
                 continue;
             }
+            // One target whose name is gone must not cost the others: a service's records often outlive a host's.
             Resolution target = await AddressesAsync(resolver, service.Target, service.Port, weight, priority, stop);
-            if (target.Endpoints.Count == 0) return target;
-            endpoints.AddRange(target.Endpoints);
-            if (target.Ttl < ttl) ttl = target.Ttl;
+            IReadOnlyList<IPAddress> addresses = [.. target.Endpoints.Select(static e => IPEndPoint.Parse(e.Address).Address)];
+            if (target.IsRefusal)
+            {
+                // Nobody said that it is gone: what it was last holds, as it does for the whole.
+                addresses = _targets.GetValueOrDefault(service.Target) ?? [];
+                if (RefusedTtl < ttl) ttl = RefusedTtl;
+            }
+            else if (target.Endpoints.Count > 0 && target.Ttl < ttl) ttl = target.Ttl;
+            if (addresses.Count == 0) skipped.Add($"{service.Target}: {target.Failure}");
+            else targets[service.Target] = addresses;
+            endpoints.AddRange(addresses.Select(a => Endpoint(a, service.Port, weight, priority)));
         }
-        return new Resolution(endpoints, ttl, endpoints.Count > 0 ? "" : $"{name} offers no service");
+        string without = string.Join("; ", skipped);
+        if (endpoints.Count == 0) return new Resolution([], TimeSpan.Zero, without.Length > 0 ? without : $"{name} offers no service");
+        _targets = targets;
+        return new Resolution(endpoints, ttl, "", Skipped: without);
     }
 
     private async Task<(DnsStatus, DnsAnswer, string)> AskAsync(ResolverSettings resolver, string name, DnsType type, CancellationToken stop)

@@ -122,6 +122,26 @@ public sealed class DiscoveryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ATargetWithoutAnAddress_CostsTheOthersNothing_AndOneThatNobodyAnswersFor_KeepsItsLast()
+    {
+        _dns.SetAddresses("good.test", 1, "127.0.0.1");
+        _dns.SetAddresses("fickle.test", 1, "127.0.0.2");
+        _dns.SetServices("_http._tcp.shop.test", 1, (0, 1, 80, "gone.test"), (0, 1, 81, "good.test"), (0, 1, 82, "fickle.test"));
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("_http._tcp.shop.test"));
+        Assert.Equal(["127.0.0.1:81", "127.0.0.2:82"], await EndpointsAsync(gateway));
+        await Eventually.Until("it is said", () => gateway.Error.Any(static line => line.Contains("gone.test", StringComparison.Ordinal) && line.Contains("left out", StringComparison.Ordinal)));
+        _dns.SetTrouble("fickle.test", 2);
+        _dns.SetAddresses("good.test", 1, "127.0.0.3");
+        await Eventually.Until("what can be found is followed", async () => (await EndpointsAsync(gateway)).SequenceEqual(["127.0.0.2:82", "127.0.0.3:81"]));
+        // All of them gone: that is no answer, and the last one holds.
+        _dns.SetTrouble("fickle.test", 3);
+        _dns.SetTrouble("good.test", 3);
+        double failed = (await gateway.MetricsAsync()).Sum("gateway_discovery_resolutions_total", "result", "failed");
+        await Eventually.Until("it was asked again", async () => (await gateway.MetricsAsync()).Sum("gateway_discovery_resolutions_total", "result", "failed") > failed);
+        Assert.Equal(["127.0.0.2:82", "127.0.0.3:81"], await EndpointsAsync(gateway));
+    }
+
+    [Fact]
     public async Task LocalNames_AreTheSystemsToResolve()
     {
         await using FaultOrigin origin = FaultOrigin.Start();
