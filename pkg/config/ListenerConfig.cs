@@ -81,7 +81,7 @@ public sealed record ListenerLimitsConfig
     [Range("0", "10000000")]
     public int Connections { get; init; } = 10_000;
 
-    [Doc("Open connections at most from one client address; 0 for no limit.")]
+    [Doc("Open connections at most from one client address; 0 for no limit. An IPv6 client is known by its /64.")]
     [Range("0", "1000000")]
     public int ConnectionsPerAddress { get; init; }
 

@@ -24,7 +24,7 @@ internal sealed class PoolProbers(PoolState pool, HealthChanges changes, HealthS
             if (_probers.TryGetValue(endpoint.State, out Prober? known))
             {
                 if (known.Plan == plan && known.Settings == settings) continue;
-                _ending.Add(known.StopAsync());
+                NoteEnding(known.StopAsync());
             }
             else if (!begins)
             {
@@ -48,10 +48,17 @@ internal sealed class PoolProbers(PoolState pool, HealthChanges changes, HealthS
         return all;
     }
 
+    // Endpoints that discovery finds and loses may come and go for days before somebody waits for this.
+    private void NoteEnding(Task task)
+    {
+        _ending.RemoveAll(static ended => ended.IsCompletedSuccessfully);
+        _ending.Add(task);
+    }
+
     private void End_NeedsLock(EndpointState endpoint)
     {
         _ = _probers.Remove(endpoint, out Prober? prober);
-        _ending.Add(prober!.StopAsync());
+        NoteEnding(prober!.StopAsync());
         endpoint.Health.LastProbe = null;
         changes.Change(endpoint, EndpointFaults.ProbeFailed | EndpointFaults.Unprobed, false, HealthWords.Probe, "is probed no more");
     }

@@ -6,7 +6,7 @@ using Gateway.Core.Limits;
 namespace Gateway.DataPlane.Runtime;
 
 /// <summary>
-/// How often each client address may do something. An IPv6 client is known by its network of 64 bits, which is what one client is given.
+/// How often each client address may do something.
 /// The table outlives the snapshots. Thread safe; allocates nothing.
 /// </summary>
 internal sealed class AddressRate(RateTable table, Rate rate, TimeProvider time)
@@ -24,12 +24,17 @@ internal sealed class AddressRate(RateTable table, Rate rate, TimeProvider time)
         return false;
     }
 
+    /// <summary>
+    /// Who a client is, by its address: an IPv6 client by its network of 64 bits, which is what one client is given; on a link, where all
+    /// have the same network, by the rest.
+    /// </summary>
     internal static ulong KeyOf(IPAddress address)
     {
         Span<byte> bytes = stackalloc byte[16];
         address.TryWriteBytes(bytes, out _);
         if (address.AddressFamily == AddressFamily.InterNetwork) return BinaryPrimitives.ReadUInt32BigEndian(bytes);
         // The same client, whether it came to a dual-stack socket or to an IPv4 one.
-        return address.IsIPv4MappedToIPv6 ? BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]) : BinaryPrimitives.ReadUInt64BigEndian(bytes);
+        if (address.IsIPv4MappedToIPv6) return BinaryPrimitives.ReadUInt32BigEndian(bytes[12..]);
+        return BinaryPrimitives.ReadUInt64BigEndian(address.IsIPv6LinkLocal ? bytes[8..] : bytes);
     }
 }

@@ -2,10 +2,10 @@ using System.Net;
 
 namespace Gateway.DataPlane.Runtime;
 
-/// <summary>The open connections of a listener, and of each client address where that is limited. Survives the listener's servers. Thread safe.</summary>
+/// <summary>The open connections of a listener, and of each client where that is limited, by <see cref="AddressRate.KeyOf"/>. Survives the listener's servers. Thread safe.</summary>
 internal sealed class ConnectionCount
 {
-    private readonly Dictionary<IPAddress, int> _byAddress = [];
+    private readonly Dictionary<ulong, int> _byAddress = [];
     private int _open;
     private long _refusedByLimit, _refusedByAddress, _refusedByRate, _refusedByProcess;
 
@@ -52,7 +52,7 @@ internal sealed class ConnectionCount
     {
         lock (_byAddress)
         {
-            ref int held = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, Plain(address), out _);
+            ref int held = ref System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrAddDefault(_byAddress, AddressRate.KeyOf(address), out _);
             if (held < limit)
             {
                 held++;
@@ -67,11 +67,8 @@ internal sealed class ConnectionCount
     {
         lock (_byAddress)
         {
-            IPAddress key = Plain(address);
+            ulong key = AddressRate.KeyOf(address);
             if (--System.Runtime.InteropServices.CollectionsMarshal.GetValueRefOrNullRef(_byAddress, key) == 0) _byAddress.Remove(key);
         }
     }
-
-    // The same client, whether it came to a dual-stack socket or to an IPv4 one.
-    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 }

@@ -1,4 +1,6 @@
+using System.Net;
 using Gateway.Config;
+using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Server;
 using Gateway.TestKit;
 using Xunit;
@@ -92,6 +94,24 @@ public sealed class ConnectionLimitTests
     [InlineData(long.MaxValue, int.MaxValue)]
     public void DescriptorsOfTheProcess_LeaveRoomForUpstreamsAndFiles(long descriptors, int connections) =>
         Assert.Equal(connections, ConnectionBudget.LimitFor(descriptors));
+
+    [Fact]
+    public void AClientOfIPv6_IsItsNetwork_OnALinkItself()
+    {
+        ConnectionCount count = new();
+        bool Enter(string address) => count.TryEnterAddress(IPAddress.Parse(address), 1);
+        Assert.True(Enter("2001:db8:0:1::1"));
+        Assert.False(Enter("2001:db8:0:1:ffff::2"));
+        Assert.True(Enter("2001:db8:0:2::1"));
+        Assert.True(Enter("fe80::1"));
+        Assert.True(Enter("fe80::2"));
+        Assert.True(Enter("192.0.2.1"));
+        Assert.False(Enter("::ffff:192.0.2.1"));
+        Assert.True(Enter("192.0.2.2"));
+        count.LeaveAddress(IPAddress.Parse("2001:db8:0:1:ffff::2"));
+        Assert.True(Enter("2001:db8:0:1::3"));
+        Assert.Equal(2, count.RefusedByAddress);
+    }
 
     [Fact]
     public void Budget_GivesItsLimit_AndNotOneMore()
