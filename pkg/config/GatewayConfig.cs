@@ -95,7 +95,7 @@ public sealed record AccessLogConfig
     [Example("{ \"2xx\": 0.01 }")]
     public IReadOnlyDictionary<string, double> Sample { get; init; } = Empty<double>.Map;
 
-    [Doc("The fields of a JSON line, in order. Empty: all of them.")]
+    [Doc("The fields of a JSON line, in order. Empty: all of them. clientIp is the client's address: behind trusted proxies the one they name, else the peer's.")]
     public IReadOnlyList<string> Fields { get; init; } = [];
 
     [Doc("Leave the query out of the logged path.")]

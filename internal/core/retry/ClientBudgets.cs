@@ -73,6 +73,17 @@ public sealed class ClientBudgets
         }
     }
 
+    /// <summary>An attempt that was granted a moment ago is not made.</summary>
+    public void GiveBack(ulong key, long now)
+    {
+        Client[] set = SetOf(key);
+        lock (set)
+        {
+            ref Client client = ref Find_NeedsLock(set, key, now);
+            if (!Unsafe.IsNullRef(ref client) && client.Spent[(int)(client.Bucket % Buckets)] > 0) client.Spent[(int)(client.Bucket % Buckets)]--;
+        }
+    }
+
     private Client[] SetOf(ulong key)
     {
         ref Client[]? set = ref _sets[key % (ulong)_sets.Length];

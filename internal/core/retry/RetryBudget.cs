@@ -50,7 +50,7 @@ public sealed class RetryBudget
     /// <summary>Counts a request: its first attempt.</summary>
     public void Request(long now) => _requests.Add(now, marked: false);
 
-    /// <summary>Asks for one attempt more. True: it has been counted, and is not given back when it is not made after all.</summary>
+    /// <summary>Asks for one attempt more. True: it has been counted; one that is not made after all is given back with <see cref="GiveBack"/>.</summary>
     public bool TryTake(long now)
     {
         long requests = _requests.Read(now).Events;
@@ -64,6 +64,17 @@ public sealed class RetryBudget
             }
             spent[_bucket % Buckets]++;
             return true;
+        }
+    }
+
+    /// <summary>An attempt that was granted a moment ago is not made.</summary>
+    public void GiveBack(long now)
+    {
+        lock (_gate)
+        {
+            long[] spent = Advance_NeedsLock(now);
+            // Where the bucket has changed since, it is left spent, on the side of the upstream.
+            if (spent[_bucket % Buckets] > 0) spent[_bucket % Buckets]--;
         }
     }
 

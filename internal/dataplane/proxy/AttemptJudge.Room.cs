@@ -20,7 +20,14 @@ internal sealed partial class AttemptJudge
         Admission admission = await pool.State.Queue.WaitAsync(
             pool, () => (taken = Take(exchange, pool)) is not null, pool.Plan.Queue, exchange.Deadline.Token);
         if (exchange.Downstream.Loop is { } loop && EventLoop.Current != loop) await loop.Switch();
-        if (admission == Admission.Admitted) return Begin(request, taken!);
+        if (admission == Admission.Admitted)
+        {
+            if (!exchange.Deadline.IsOver) return Begin(request, taken!);
+            // The timer has yet to come to it, but nobody waits for the answer any more.
+            exchange.Deadline.Cancel(ErrorCategory.RequestTimeout);
+            pool.Leave(taken!);
+            admission = Admission.Cancelled;
+        }
         Abandon(exchange.Attempts);
         if (admission == Admission.Cancelled && AttemptFailure.Told(exchange, body: null)) return null;
         request.Fail(ErrorCategory.Overloaded, admission == Admission.QueueFull

@@ -52,17 +52,30 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         if (TakeOther(exchange, pool) is not { } endpoint) return null;
         if (shared.Breaker is { State: not BreakerState.Closed }) return Refuse(pool, endpoint);
         long now = services.Time.GetTimestamp();
-        if (!shared.TryTakeExtra(exchange.Context, now))
+        ulong client = ClientKey.Of(exchange);
+        if (!shared.TryTakeExtra(client, now))
         {
             exchange.Context.Route!.State.CountAttempts().Exhaust();
             return Refuse(pool, endpoint);
         }
         BreakerPermit permit = default;
-        if (shared.Breaker?.TryEnter(now, out permit) == false) return Refuse(pool, endpoint);
+        if (shared.Breaker?.TryEnter(now, out permit) == false)
+        {
+            shared.GiveBackExtra(client, now);
+            return Refuse(pool, endpoint);
+        }
         second.Attempts.Begin(shared);
         second.Attempts.BeginAttempt(permit);
         second.Context.Endpoint = endpoint;
         return endpoint;
+    }
+
+    /// <summary>Takes back what <see cref="AdmitSecond"/> has given: the attempt came too late to be made.</summary>
+    public void DismissSecond(Exchange exchange, Exchange second, PoolModel pool)
+    {
+        exchange.Attempts.Shared.GiveBackExtra(ClientKey.Of(exchange), services.Time.GetTimestamp());
+        Abandon(second.Attempts);
+        pool.Leave(second.Context.Endpoint!);
     }
 
     /// <summary>Records an attempt: at its response's head, or when it has failed before that.</summary>
@@ -74,8 +87,7 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         bool lost = exchange.Race is { } race && race.HasLost(exchange);
         ErrorCategory category = lost ? ErrorCategory.ClientClosed : request.Category;
         AttemptResult result = AttemptResult.Of(category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
-        // How long a client waits says nothing about the upstream: one that waits for a millisecond must not open a breaker for all.
-        if (request.Category == ErrorCategory.RequestTimeout && exchange.ClientDeadline.IsNearest) result = result with { Kind = AttemptKind.NotOfTheUpstream };
+        if (request.Category == ErrorCategory.RequestTimeout && !HadItsTime(exchange)) result = result with { Kind = AttemptKind.NotOfTheUpstream };
         progress.Result = result;
         pool.State.Metrics.RecordAttempt((int)category, result.Ticks);
         EndpointState endpoint = request.Endpoint!.State;
@@ -86,6 +98,20 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         if (progress.Shared.Breaker is not null) Leave(progress, OutcomeOf(result), request);
         // A loser would have taken longer still: left out, the quick ones would be all that is known.
         if (progress.Shared.Latency is { } latency && (result.HasResponse || lost)) latency.Record(result.Ticks, request.UpstreamHeadersAt);
+    }
+
+    /// <summary>
+    /// The request's time ran out while an endpoint was to answer. That is a failure of the endpoint's where it had at least half of what
+    /// an attempt may take to itself: what a queue, earlier attempts or a slow upload have used up is not its doing. Half, and not all, for
+    /// a little always goes by before; less would blame those who come last.
+    /// </summary>
+    private static bool HadItsTime(Exchange exchange)
+    {
+        // How long a client waits says nothing about the upstream: one that waits for a millisecond must not open a breaker for all.
+        if (exchange.ClientDeadline.IsNearest) return false;
+        RouteModel route = exchange.Context.Route!;
+        TimeSpan allowed = route.AttemptTimeout != Timeout.InfiniteTimeSpan && route.AttemptTimeout < route.RequestTimeout ? route.AttemptTimeout : route.RequestTimeout;
+        return exchange.Deadline.UpstreamHadAt(exchange.Context.UpstreamHeadersAt) >= allowed / 2;
     }
 
     /// <summary>Whether an attempt of two is the one that the client gets, or that is tried again. To be asked after <see cref="Record"/>.</summary>
@@ -126,7 +152,7 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         if (pause >= exchange.Deadline.Remaining) return false;
 
         AttemptCounts counts = request.Route!.State.CountAttempts();
-        if (!progress.Shared.TryTakeExtra(request, services.Time.GetTimestamp()))
+        if (!progress.Shared.TryTakeExtra(ClientKey.Of(exchange), services.Time.GetTimestamp()))
         {
             counts.Exhaust();
             return false;

@@ -88,10 +88,13 @@ internal sealed class AttemptProgress(Exchange exchange, TimeProvider time) : IR
     /// </summary>
     public bool TryResend()
     {
-        AttemptCounts counts = exchange.Context.Route!.State.CountAttempts();
-        if (Shared.TryTakeExtra(exchange.Context, time.GetTimestamp()))
+        RequestContext request = exchange.Context;
+        AttemptCounts counts = request.Route!.State.CountAttempts();
+        if (Shared.TryTakeExtra(ClientKey.Of(exchange), time.GetTimestamp()))
         {
             counts.Retry(RetryReason.Stale);
+            // It went out, and may have been read: to whoever adds up what endpoints were sent, it is an attempt.
+            request.Route.Pool!.State.Metrics.RecordAttempt((int)ErrorCategory.UpstreamReset, 0);
             return true;
         }
         counts.Exhaust();

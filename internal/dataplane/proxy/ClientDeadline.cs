@@ -60,7 +60,7 @@ internal readonly struct ClientDeadline
     /// <summary>The field of a request: gRPC's own, or the route's.</summary>
     public static string? FieldOf(bool isGrpc, string? routeField) => isGrpc ? GrpcTimeout : routeField;
 
-    /// <summary>What is left, as the field is written; never nothing: who has none left does not send.</summary>
+    /// <summary>What is left, as the field is written; never nothing: a request that has none left is not sent, save for what the clock goes on between that look and this one.</summary>
     /// <param name="elapsed">Since the request's arrival.</param>
     /// <param name="buffer">Of <see cref="MostCharacters"/>, which the text is written into.</param>
     public ReadOnlySpan<char> Write(TimeSpan elapsed, Span<char> buffer)

@@ -29,6 +29,7 @@ internal sealed class Exchange
         Deadline = new RequestDeadline(time);
         Attempts = new AttemptProgress(this, time);
         Context.Downstream = Downstream;
+        Context.Time = Deadline;
     }
 
     public RequestContext Context { get; } = new();

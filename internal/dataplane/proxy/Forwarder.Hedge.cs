@@ -84,7 +84,6 @@ internal sealed partial class Forwarder
         // Who leaves, leaves both.
         exchange.Deadline.Follower = other.Deadline;
         other.Race = race;
-        exchange.Context.Attempts++;
         if (race.TryJoin(other))
         {
             if (exchange.Downstream.IsGone) other.Deadline.Cancel(ErrorCategory.ClientClosed);
@@ -92,8 +91,7 @@ internal sealed partial class Forwarder
         }
         exchange.Deadline.Follower = null;
         other.Deadline.End();
-        _judge.Abandon(other.Attempts);
-        route.Pool!.Leave(target);
+        _judge.DismissSecond(exchange, other, route.Pool!);
         other.EndSecond();
         return null;
     }

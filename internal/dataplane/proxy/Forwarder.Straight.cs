@@ -15,9 +15,9 @@ internal sealed partial class Forwarder
     /// <summary>Begins the request's first attempt. False: it is not on its way, or not all of it, and <paramref name="begun"/> says how far it is.</summary>
     public bool TryBegin(Exchange exchange, RouteModel route, BegunAttempt begun, EventLoop loop)
     {
-        Begin(exchange, route);
+        CountIn(exchange, route);
         exchange.Downstream.WatchDeparture(exchange.Deadline);
-        EndpointModel? endpoint = begun.Endpoint = _judge.Admit(exchange, route.Pool!);
+        EndpointModel? endpoint = begun.Endpoint = Admit(exchange, route.Pool!);
         if (endpoint?.Upstream is not LoopUpstream upstream || HedgeAfter(exchange) is not null) return false;
         if (upstream.TryTake(loop) is not { } connection) return false;
         if (!exchange.Deadline.Guard(connection))

@@ -32,7 +32,7 @@ internal sealed partial class Forwarder
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
     public async ValueTask ForwardAsync(Exchange exchange, RouteModel route, long bodyLimit, BegunAttempt? begun)
     {
-        if (begun is null) Begin(exchange, route);
+        if (begun is null) CountIn(exchange, route);
         CancellationTokenRegistration departure = default;
         bool watched = exchange.Downstream.WatchDeparture(exchange.Deadline);
         if (!watched)
@@ -42,14 +42,14 @@ internal sealed partial class Forwarder
         }
         try
         {
-            EndpointModel? endpoint = begun is null ? _judge.Admit(exchange, route.Pool!) : begun.Endpoint;
+            EndpointModel? endpoint = begun is null ? Admit(exchange, route.Pool!) : begun.Endpoint;
             while ((endpoint ?? await WaitAsync(exchange, route.Pool!)) is { } admitted)
             {
                 if (begun?.Connection is null && HedgeAfter(exchange) is { } after) await HedgedAttemptAsync(exchange, route, admitted, after);
                 else await AttemptAsync(exchange, route, admitted, bodyLimit, begun);
                 if (!exchange.Attempts.IsAgain || !await MayGoOnAsync(exchange)) break;
                 begun = null;
-                endpoint = _judge.Admit(exchange, route.Pool!);
+                endpoint = Admit(exchange, route.Pool!);
             }
         }
         finally
@@ -59,21 +59,40 @@ internal sealed partial class Forwarder
         }
     }
 
-    private void Begin(Exchange exchange, RouteModel route)
+    private void CountIn(Exchange exchange, RouteModel route)
     {
-        RequestContext request = exchange.Context;
         RouteAttempts shared = route.SharedAttempts(_services.Time);
-        shared.Request(request);
         exchange.Attempts.Begin(shared);
         exchange.Kept.Begin(shared.Plan.Retry.Attempts > 1 ? shared.Plan.BufferBytes : 0);
+        shared.Request(ClientKey.Of(exchange), exchange.Context.StartedAt);
+    }
+
+    /// <summary>Begins the time that the request may take. Before the route's filters run, for they may have it wait.</summary>
+    public static void BeginTime(Exchange exchange, RouteModel route)
+    {
+        RequestContext request = exchange.Context;
         TimeSpan time = route.RequestTimeout;
-        if (ClientDeadline.FieldOf(request.IsGrpc, shared.Plan.DeadlineHeader) is { } field && request.Downstream.RequestHeaders[field] is { Count: 1 } said)
+        if (ClientDeadline.FieldOf(request.IsGrpc, route.Attempts?.DeadlineHeader) is { } field && request.Downstream.RequestHeaders[field] is { Count: 1 } said)
         {
             exchange.ClientDeadline = ClientDeadline.Read(field, said.ToString(), time);
             if (exchange.ClientDeadline.IsNearest) time = exchange.ClientDeadline.Time;
         }
         exchange.Deadline.Begin(request.StartedAt, time);
     }
+
+    /// <summary>The request's time is over before the next attempt: nothing is sent, for nobody waits for the answer. The context says so.</summary>
+    private bool IsOver(Exchange exchange)
+    {
+        RequestContext request = exchange.Context;
+        // The clock is read only where something was waited for.
+        long now = request.Attempts != 0 ? _services.Time.GetTimestamp() : Math.Max(request.StartedAt, request.AdmittedAt);
+        if (!exchange.Deadline.IsOverAt(now)) return false;
+        exchange.Deadline.Cancel(ErrorCategory.RequestTimeout);
+        return AttemptFailure.Told(exchange, body: null);
+    }
+
+    /// <summary>As <see cref="AttemptJudge.Admit"/>, while there is time.</summary>
+    private EndpointModel? Admit(Exchange exchange, PoolModel pool) => IsOver(exchange) ? null : _judge.Admit(exchange, pool);
 
     /// <summary>For an attempt that was not admitted: waits for an endpoint where one may come free; null at once otherwise.</summary>
     private ValueTask<EndpointModel?> WaitAsync(Exchange exchange, PoolModel pool) =>

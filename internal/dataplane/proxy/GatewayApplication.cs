@@ -163,8 +163,11 @@ internal sealed partial class GatewayApplication(ProxyServices services, Listene
     }
 
     /// <summary>Runs the route's filters. True: one of them has answered, or refused, the request.</summary>
-    public static ValueTask<bool> IsAnsweredAsync(RouteModel route, Exchange exchange) =>
-        route.Filters.Length == 0 ? new(false) : RunFiltersAsync(route.Filters, exchange);
+    public static ValueTask<bool> IsAnsweredAsync(RouteModel route, Exchange exchange)
+    {
+        Forwarder.BeginTime(exchange, route);
+        return route.Filters.Length == 0 ? new(false) : RunFiltersAsync(route.Filters, exchange);
+    }
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
     private static async ValueTask<bool> RunFiltersAsync(IRequestFilter[] filters, Exchange exchange)

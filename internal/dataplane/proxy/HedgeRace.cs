@@ -63,6 +63,8 @@ internal sealed class HedgeRace(TimeProvider time) : IValueTaskSource<bool>
         {
             if (_decided is not null) return false;
             _second = second;
+            // Here, for the first attempt's flow reads it when it decides: how many there were, and no more.
+            _first.Context.Attempts++;
             return true;
         }
     }

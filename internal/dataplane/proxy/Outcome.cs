@@ -50,7 +50,7 @@ internal static class Outcome
             Detail = request.Detail,
             Snapshot = request.SnapshotVersion,
             Variant = Variants.LabelOf(request.Variant),
-            ClientIp = request.Peer,
+            ClientIp = ClientAddress.Of(exchange),
             Listener = request.ListenerState.Name,
             UserAgent = headers.UserAgent.Count == 0 ? null : headers.UserAgent.ToString(),
             Referer = headers.Referer.Count == 0 ? null : headers.Referer.ToString(),

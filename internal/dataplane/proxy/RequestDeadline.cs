@@ -16,7 +16,7 @@ internal enum Party : byte
 /// really passed, and is not disarmed between requests, so that in the steady state a request costs no timer operation. The request's flow sets the deadlines, one writer at a time;
 /// timer and client may cancel from any thread.
 /// </summary>
-internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
+internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher, IRequestTime
 {
     private readonly double _ticksPerTick = time.TimestampFrequency / (double)TimeSpan.TicksPerSecond;
     private readonly Lock _gate = new();
@@ -32,6 +32,7 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
     // been taken back, or the timer sees the new value.
     private long _requestDue;
     private long _attemptDue;
+    private long _upstreamSince;
     private long _idleTicks;
     private long _lastMove;
     private volatile Party _waitingFor;
@@ -56,6 +57,7 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         _reason = ErrorCategory.None;
         _requestDue = After(startedAt, requestTimeout);
         _attemptDue = long.MaxValue;
+        _upstreamSince = long.MaxValue;
         _idleTicks = long.MaxValue;
         _waitingFor = Party.Upstream;
         _active = true;
@@ -78,6 +80,7 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
             }
             _guarded = null;
             _attemptDue = long.MaxValue;
+            _upstreamSince = long.MaxValue;
             _idleTicks = long.MaxValue;
             _waitingFor = Party.Upstream;
         }
@@ -96,9 +99,15 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         }
     }
 
-    /// <summary>From now on the response headers are due.</summary>
+    public bool IsOver => IsOverAt(time.GetTimestamp());
+
+    /// <summary>The request's time was over then, whether the timer has come to it or not.</summary>
+    public bool IsOverAt(long now) => now >= Volatile.Read(ref _requestDue);
+
+    /// <summary>From now on the response headers are due, and it is the upstream that is waited for.</summary>
     public void BeginAttempt(long now, TimeSpan timeout)
     {
+        Volatile.Write(ref _upstreamSince, now);
         _attemptDue = After(now, timeout);
         ArmBy(_attemptDue);
     }
@@ -130,8 +139,20 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
     /// <summary>From now on it is this party that is waited for.</summary>
     public void WaitFor(Party party)
     {
+        long now = time.GetTimestamp();
         _waitingFor = party;
-        Moved();
+        Volatile.Write(ref _lastMove, now);
+        Volatile.Write(ref _upstreamSince, party == Party.Upstream ? now : long.MaxValue);
+    }
+
+    /// <summary>
+    /// How long, up to then, the upstream has had the request to itself: since the attempt began, or since the client was last waited for.
+    /// Nothing of what went before, in a queue, in a pause between attempts, or while the client sent.
+    /// </summary>
+    public TimeSpan UpstreamHadAt(long now)
+    {
+        long since = Volatile.Read(ref _upstreamSince);
+        return since >= now ? TimeSpan.Zero : time.GetElapsedTime(since, now);
     }
 
     /// <summary>The connection is aborted when a deadline strikes. False: one has struck already.</summary>
@@ -170,12 +191,18 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
         lock (_gate)
         {
             if (!_active || _reason != ErrorCategory.None) return;
-            _reason = reason;
-            source = _source;
-            guarded = _guarded;
+            (source, guarded) = Strike_NeedsLock(reason);
         }
         guarded?.Abort();
         source?.Cancel();
+    }
+
+    // What is to be broken off, outside the lock. It is of this request, whatever begins meanwhile: with a reason set, neither the source
+    // nor the connection is used again.
+    private (CancellationTokenSource? Source, LoopConnection? Guarded) Strike_NeedsLock(ErrorCategory reason)
+    {
+        _reason = reason;
+        return (_source, _guarded);
     }
 
     /// <summary>The client has left.</summary>
@@ -232,7 +259,8 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
 
     private void OnTimer()
     {
-        ErrorCategory reason;
+        CancellationTokenSource? source;
+        LoopConnection? guarded;
         lock (_gate)
         {
             Volatile.Write(ref _armedFor, long.MaxValue);
@@ -240,13 +268,20 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher
             if (!_active || _reason != ErrorCategory.None) return;
             long now = time.GetTimestamp();
             long requestDue = Volatile.Read(ref _requestDue), attemptDue = Volatile.Read(ref _attemptDue), idleDue = IdleDue;
-            reason = now >= requestDue ? ErrorCategory.RequestTimeout
+            ErrorCategory reason = now >= requestDue ? ErrorCategory.RequestTimeout
                 : now >= attemptDue ? ErrorCategory.UpstreamTimeout
                 : now >= idleDue ? (_waitingFor == Party.Client ? ErrorCategory.RequestTimeoutClient : ErrorCategory.UpstreamTimeout)
                 : ErrorCategory.None;
-            if (reason == ErrorCategory.None) ArmBy_NeedsLock(Math.Min(requestDue, Math.Min(attemptDue, idleDue)));
+            if (reason == ErrorCategory.None)
+            {
+                ArmBy_NeedsLock(Math.Min(requestDue, Math.Min(attemptDue, idleDue)));
+                return;
+            }
+            // Under the same lock: between the decision and the reason the request may end, and the next one begin.
+            (source, guarded) = Strike_NeedsLock(reason);
         }
-        if (reason != ErrorCategory.None) Cancel(reason);
+        guarded?.Abort();
+        source?.Cancel();
     }
 
     private void ArmBy(long due)

@@ -36,7 +36,7 @@ internal readonly record struct AttemptResult(AttemptKind Kind, int Status, long
         ErrorCategory.UpstreamConnectFailed => new(AttemptKind.ConnectFailed, 0, ticks),
         ErrorCategory.UpstreamReset => new(AttemptKind.Reset, 0, ticks),
         ErrorCategory.UpstreamProtocolError => new(AttemptKind.ProtocolError, 0, ticks),
-        // The whole request's time ran out while the endpoint was to answer: it was too slow whichever limit struck first.
+        // As far as the endpoint had the time: who records it knows.
         ErrorCategory.UpstreamTimeout or ErrorCategory.RequestTimeout => new(AttemptKind.Timeout, 0, ticks),
         _ => new(AttemptKind.NotOfTheUpstream, 0, ticks),
     };

@@ -12,6 +12,9 @@ internal sealed class RequestContext
     /// <summary>The client's side: the request and the response to it.</summary>
     public IDownstream Downstream { get; set; } = null!;
 
+    /// <summary>The time that it may take.</summary>
+    public IRequestTime Time { get; set; } = null!;
+
     /// <summary>The address the connection came from; null on a Unix socket.</summary>
     public IPAddress? Peer { get; set; }
 

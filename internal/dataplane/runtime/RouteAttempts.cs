@@ -45,16 +45,30 @@ internal sealed class RouteAttempts
     public bool Fits(AttemptPlan plan, PoolModel pool) => ReferenceEquals(plan, Plan) && pool.Name == Pool && pool.Breaker == Breaker?.Settings;
 
     /// <summary>Counts a request: what it may have in further attempts follows from how many requests there are.</summary>
-    public void Request(RequestContext request)
+    /// <param name="client">Its client's key; not looked at without <see cref="Clients"/>, as everywhere here.</param>
+    /// <param name="now">Timestamp.</param>
+    public void Request(ulong client, long now)
     {
-        Budget.Request(request.StartedAt);
-        Clients?.Request(KeyOf(request), request.StartedAt);
+        Budget.Request(now);
+        Clients?.Request(client, now);
     }
 
     /// <summary>Asks for an attempt beyond the request's first, whatever it is for.</summary>
-    public bool TryTakeExtra(RequestContext request, long now) =>
+    public bool TryTakeExtra(ulong client, long now)
+    {
         // The client's first: what it is refused must cost the others nothing.
-        (Clients is null || Clients.TryTake(KeyOf(request), now)) && Budget.TryTake(now);
+        if (Clients?.TryTake(client, now) == false) return false;
+        if (Budget.TryTake(now)) return true;
+        Clients?.GiveBack(client, now);
+        return false;
+    }
+
+    /// <summary>The attempt that was asked for is not made after all.</summary>
+    public void GiveBackExtra(ulong client, long now)
+    {
+        Clients?.GiveBack(client, now);
+        Budget.GiveBack(now);
+    }
 
     // What happened under other settings explains what clients got, too.
     private static CircuitBreaker NewBreaker(BreakerSettings settings, TimeProvider time, CircuitBreaker? before)
@@ -63,14 +77,5 @@ internal sealed class RouteAttempts
         if (before is { State: not BreakerState.Closed and var state })
             breaker.Ledger.Add(time.GetUtcNow(), state, BreakerState.Closed, BreakerCause.SettingsChanged, 0, 0, TimeSpan.Zero, settings);
         return breaker;
-    }
-
-    private ulong KeyOf(RequestContext request)
-    {
-        int hash;
-        if (Plan.ClientHeader is { } header) hash = request.Downstream.RequestHeaders[header].ToString().GetHashCode();
-        else hash = request.Peer is not { } peer ? 0 : peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4().GetHashCode() : peer.GetHashCode();
-        // Both hashes are seeded by the process. Spread, because the table takes what it needs from either end.
-        return (uint)hash * 0x9E3779B97F4A7C15;
     }
 }

@@ -38,6 +38,15 @@ internal sealed class RouteModel
     /// </summary>
     public bool IsGuestIn(PoolModel pool) => State.Trial != 0 && pool.State.Trial == 0;
 
+    /// <summary>What attempts under this model or, before its first request, under another of the route's share; null before the first of all.</summary>
+    public RouteAttempts? KnownAttempts => Volatile.Read(ref _shared) ?? State.Attempts;
+
+    /// <summary>
+    /// The model is about to be published. One that was live before still has what its attempts shared then; since, the state has gone on
+    /// under another version, and from that its next request takes what fits.
+    /// </summary>
+    internal void Republish() => Volatile.Write(ref _shared, null);
+
     /// <summary>What the route's attempts share; of a route with a pool. Made by its first request.</summary>
     public RouteAttempts SharedAttempts(TimeProvider time) => Volatile.Read(ref _shared) ?? (_shared = State.AttemptsFor(Attempts!, Pool!, time));
 }

@@ -43,7 +43,7 @@ internal static class AttemptMetrics
             foreach (RouteModel route in Routes(store))
             {
                 // Only where there were any: the bound of the others is of no use to anybody.
-                if (route.State.AttemptCounts is null || route.State.Attempts is not { } attempts) continue;
+                if (route.State.AttemptCounts is null || route.KnownAttempts is not { } attempts) continue;
                 RetryBudgetReading budget = attempts.Budget.Read(now);
                 readings.Add(budget.Spent, route.Name, "made");
                 readings.Add(budget.Allowed, route.Name, "allowed");
@@ -65,7 +65,7 @@ internal static class AttemptMetrics
     {
         foreach (RouteModel route in Routes(store))
         {
-            if (route.Pool?.Breaker is not null && route.State.Attempts is { Breaker: { } breaker } attempts && attempts.Pool == route.Pool.Name)
+            if (route.Pool?.Breaker is not null && route.KnownAttempts is { Breaker: { } breaker } attempts && attempts.Pool == route.Pool.Name)
                 yield return (route, breaker);
         }
     }

@@ -262,6 +262,7 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
         // are routed by the listener's last model.
         GatewaySnapshot? previous = _store.Current;
         if (previous is not null) _registry.Hold(previous);
+        foreach (RouteModel route in candidate.Routes) route.Republish();
         _store.Publish(candidate);
         _pressure.Follow(candidate.Config.Overload);
         await _health.FollowAsync(candidate);

@@ -16,7 +16,7 @@ internal static class RouteStatuses
     {
         long now = time.GetTimestamp();
         // What is there belongs to another pool as long as no request has come since the route was turned to this one.
-        RouteAttempts? attempts = route.Pool is { } pool && route.State.Attempts is { } known && known.Pool == pool.Name ? known : null;
+        RouteAttempts? attempts = route.Pool is { } pool && route.KnownAttempts is { } known && known.Pool == pool.Name ? known : null;
         OverloadFilter? overload = Array.Find(route.Filters, static filter => filter is OverloadFilter) as OverloadFilter;
         return new RouteStatus(
             attempts?.Breaker is { } breaker && route.Pool!.Breaker is not null ? Of(breaker, now, time) : null,

@@ -29,6 +29,19 @@ public sealed class ClientBudgetsTests
     }
 
     [Fact]
+    public void WhatIsGivenBack_MayBeTakenAgain_AndNoMore()
+    {
+        var budgets = new ClientBudgets(Settings, Second);
+        budgets.GiveBack(7, 5 * Second);
+        Assert.Equal(10, TakeAll(budgets, 7, 5 * Second));
+        budgets.GiveBack(7, 5 * Second);
+        budgets.GiveBack(7, 5 * Second);
+        budgets.GiveBack(8, 5 * Second);
+        Assert.Equal(2, TakeAll(budgets, 7, 5 * Second));
+        Assert.Equal(10, TakeAll(budgets, 8, 5 * Second));
+    }
+
+    [Fact]
     public void RequestsOlderThanTheWindow_AllowNothing()
     {
         var budgets = new ClientBudgets(Settings, Second);

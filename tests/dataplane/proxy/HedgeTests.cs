@@ -1,6 +1,7 @@
 using Gateway.Config;
 using Gateway.Core.Retry;
 using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Proxy;
 using Gateway.DataPlane.Runtime;
 using Gateway.TestKit;
 using Xunit;
@@ -163,6 +164,20 @@ public sealed class HedgeTests
             Assert.Equal("first", (await RawHttpClient.OnceAsync(proxy.Address, Get))["x-origin"]);
             Assert.Equal(0, Counts(proxy).Exhausted);
         }
+    }
+
+    [Fact]
+    public void ASecondThatComesTooLate_IsNoAttempt()
+    {
+        var first = new Exchange(TimeProvider.System);
+        first.Context.Attempts = 1;
+        HedgeRace race = first.BeginRace();
+        Assert.True(race.Decides(first, good: false));
+        Assert.False(race.TryJoin(first.TakeSecond()));
+        Assert.Equal(1, first.Context.Attempts);
+        race = first.BeginRace();
+        Assert.True(race.TryJoin(first.TakeSecond()));
+        Assert.Equal(2, first.Context.Attempts);
     }
 
     [Fact]

@@ -298,6 +298,35 @@ public sealed class RetryTests
     }
 
     [Fact]
+    public async Task BehindATrustedProxy_AClientIsWhomItNames()
+    {
+        await using FaultOrigin bad = FaultOrigin.Start("bad"), good = FaultOrigin.Start("good");
+        bad.Become(Fault.ResetAt(0));
+        ProxyOptions options = new()
+        {
+            Weights = FirstFirst,
+            TrustedProxies = ["127.0.0.0/8"],
+            Attempts = ProxyOptions.Plan(2, RetryConditions.Reset, perClient: new RetryBudgetSettings(0, 1)),
+        };
+        await using ProxyHost proxy = await ProxyHost.StartAsync([bad.Address, good.Address], options);
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        async Task<int> AnsweredAsync(string address)
+        {
+            int answered = 0;
+            for (int i = 0; i < 12; i++)
+            {
+                if ((await client.RequestAsync(Request("GET", fields: $"X-Forwarded-For: {address}\r\n"))).Status == 200) answered++;
+            }
+            return answered;
+        }
+        Assert.Equal(10, await AnsweredAsync("192.0.2.1"));
+        Assert.Equal(10, await AnsweredAsync("192.0.2.2"));
+        // One client of IPv6, whichever of its addresses it takes.
+        Assert.Equal(10, await AnsweredAsync("2001:db8::1"));
+        Assert.Equal(0, await AnsweredAsync("2001:db8::2"));
+    }
+
+    [Fact]
     public async Task AStaleConnection_CostsOneOfTheBudget_AndNothingWhenItIsEmpty()
     {
         // Answers one request, and closes when the next has come: the moment at which closing and sending cross.
@@ -320,6 +349,10 @@ public sealed class RetryTests
         // Each failure leaves no connection behind, so that the request after it makes its own.
         Assert.Equal(13 - Counts(proxy).Exhausted, answered);
         Assert.InRange(Counts(proxy).Exhausted, 1, 2);
+        // What went out on a connection that was closed is an attempt, too.
+        long Attempts() => proxy.Scrape().Split('\n').Where(static l => l.StartsWith("gateway_upstream_attempts_total{", StringComparison.Ordinal))
+            .Sum(static l => long.Parse(l[(l.LastIndexOf(' ') + 1)..], System.Globalization.CultureInfo.InvariantCulture));
+        Assert.Equal(13 + 10, Attempts());
     }
 
     [Theory]

@@ -138,6 +138,30 @@ public sealed class StateRegistryTests : IAsyncLifetime
         await Settled(5);
     }
 
+    [Fact]
+    public async Task ASnapshotThatIsPublishedAgain_SharesAttemptsWithTheOneThatWasLive_AndWithTheNext()
+    {
+        static GatewayConfig Breaking(int percent) => CompilerTests.Document(
+            [CompilerTests.Route("r", "p")], ("p", CompilerTests.Pool("127.0.0.1:1000") with { Breaker = new() { FailurePercent = percent } }));
+        RouteAttempts Live() => _running.Host.Current!.Routes[0].SharedAttempts(TimeProvider.System);
+        await _running.ApplyAsync(Breaking(50));
+        GatewaySnapshot kept = _running.Host.Current!;
+        RouteAttempts first = Live();
+        await _running.ApplyAsync(Breaking(60));
+        RouteAttempts second = Live();
+        Assert.Same(first.Budget, second.Budget);
+        Assert.NotSame(first.Breaker, second.Breaker);
+        Assert.Empty(await _running.Host.PublishAsync(kept.Again("rollback"), CancellationToken.None));
+        RouteAttempts again = Live();
+        Assert.Equal(50, again.Breaker!.Settings.FailurePercent);
+        Assert.Same(second.Budget, again.Budget);
+        // What metrics show is what requests ask.
+        Assert.Same(again, _running.Host.Current!.Routes[0].KnownAttempts);
+        Assert.Same(again, _running.Host.Current!.Routes[0].State.Attempts);
+        await _running.ApplyAsync(Breaking(50));
+        Assert.Same(again.Breaker, Live().Breaker);
+    }
+
     private Task Settled(int states) => Eventually.Until($"{states} states are live (now {Registry.Count})", () =>
     {
         Registry.Sweep();

@@ -52,14 +52,21 @@ internal sealed class OverloadFilter : IRequestFilter, IRequestEnd
 
     private async ValueTask<bool> WaitAsync(RequestContext context)
     {
-        Admission admission = await _limiter.WaitAsync(Limit, _queue, _priority.Of(context), context.Downstream.Aborted);
+        Admission admission = Admission.Cancelled;
+        // Who waits no longer, for it has left or its time is over, must take no place in the queue, let alone another's.
+        if (!context.Time.IsOver)
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(context.Downstream.Aborted, context.Time.Token);
+            admission = await _limiter.WaitAsync(Limit, _queue, _priority.Of(context), either.Token);
+        }
         switch (admission)
         {
             case Admission.Admitted:
                 Admit(context);
                 return false;
             case Admission.Cancelled:
-                context.Fail(ErrorCategory.ClientClosed);
+                if (context.Downstream.Aborted.IsCancellationRequested) context.Fail(ErrorCategory.ClientClosed);
+                else context.Fail(ErrorCategory.RequestTimeout, "The request took longer than the route allows.");
                 return true;
             default:
                 context.Fail(ErrorCategory.Overloaded, admission switch
