@@ -94,6 +94,9 @@ internal sealed class RouteState(string name, RouteMetrics metrics) : SharedStat
     public GradientLimit Gradient(TimeProvider time) =>
         Volatile.Read(ref _gradient) ?? Interlocked.CompareExchange(ref _gradient, new GradientLimit(time.TimestampFrequency), null) ?? _gradient;
 
+    /// <summary>Null while nobody has asked for it.</summary>
+    public GradientLimit? KnownGradient => Volatile.Read(ref _gradient);
+
     // A route that is gone and comes back while requests still run must not forget them.
     internal override bool InUse => KnownLimiter is { InFlight: > 0 };
 }

@@ -88,7 +88,7 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
         _listeners = new ListenerSet(parts, transport, _draining);
         _upkeep = new Upkeep(_store, _registry, Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Tls"));
         _health = new HealthMonitor(new HealthServices(Metrics, options.Time, options.Loggers.CreateLogger("Gateway.Health")));
-        ServerMetrics.Register(Metrics, _store, _listeners, _inFlight);
+        ServerMetrics.Register(Metrics, _store, _listeners, _inFlight, options.Time);
         ServerMetrics.RegisterGate(Metrics, Gate);
         Metrics.ObserveGauge("overload_pressure", "How hard pressed the whole process is: 0 not at all, 1 beyond what it can bear.", () => shedder.Pressure);
         if (_loops is not null) ServerMetrics.RegisterLoops(Metrics, _loops.Watchdog);

@@ -1,6 +1,7 @@
 using Gateway.Config;
 using Gateway.Core.Limits;
 using Gateway.DataPlane.Obs;
+using Gateway.DataPlane.Policy.Overload;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 
@@ -9,7 +10,7 @@ namespace Gateway.DataPlane.Server;
 /// <summary>What is read from the server when metrics are scraped.</summary>
 internal static class ServerMetrics
 {
-    public static void Register(GatewayMetrics metrics, SnapshotStore store, ListenerSet listeners, LeaseCounter inFlight)
+    public static void Register(GatewayMetrics metrics, SnapshotStore store, ListenerSet listeners, LeaseCounter inFlight, TimeProvider time)
     {
         metrics.ObserveGauge("connections", "Open client connections, by the listener they came in on.", ["listener"], readings =>
         {
@@ -67,6 +68,14 @@ internal static class ServerMetrics
                 readings.Add(limiter.Waiting, route.Name, "waiting");
             }
         });
+        metrics.ObserveGauge("concurrency_limit", "Requests that an adaptive limit lets run at once.", ["route"], readings =>
+        {
+            foreach ((RouteModel route, GradientLimit limit) in Adaptive(store)) readings.Add(limit.Limit, route.Name);
+        });
+        metrics.ObserveGauge("concurrency_baseline_seconds", "The latency without queueing that an adaptive limit goes by; 0 before it is known.", ["route"], readings =>
+        {
+            foreach ((RouteModel route, GradientLimit limit) in Adaptive(store)) readings.Add(limit.Baseline / time.TimestampFrequency, route.Name);
+        });
         metrics.ObserveGauge("endpoint_healthy", "Whether nothing is known against an endpoint: 1 or 0.", ["pool", "endpoint"], readings =>
         {
             foreach (PoolModel pool in store.Current?.Pools ?? [])
@@ -74,6 +83,15 @@ internal static class ServerMetrics
                 foreach (EndpointModel endpoint in pool.Current.Endpoints) readings.Add(endpoint.State.Health.IsUsable ? 1 : 0, pool.Name, endpoint.Address);
             }
         });
+    }
+
+    private static IEnumerable<(RouteModel, GradientLimit)> Adaptive(SnapshotStore store)
+    {
+        // Its state may have one of an earlier document.
+        foreach (RouteModel route in store.Current?.Routes ?? [])
+        {
+            if (route.State.KnownGradient is { } limit && route.Filters.Any(static filter => filter is OverloadFilter { IsAdaptive: true })) yield return (route, limit);
+        }
     }
 
     private static IEnumerable<PoolModel> Bounded(SnapshotStore store) => (store.Current?.Pools ?? []).Where(static pool => pool.Plan.MostRequests != 0);

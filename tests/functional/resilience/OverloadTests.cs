@@ -37,7 +37,7 @@ public sealed class OverloadTests : IAsyncLifetime
 
     [Theory]
     [InlineData("\"maxInflight\": 10, \"maxQueue\": 20, \"queueTimeout\": \"100ms\"", 0.3)]
-    [InlineData("\"maxInflight\": 1000, \"maxQueue\": 20, \"queueTimeout\": \"100ms\", \"adaptive\": true", 8)]
+    [InlineData("\"maxInflight\": 1000, \"maxQueue\": 20, \"queueTimeout\": \"100ms\", \"adaptive\": true", 3)]
     public async Task AtFiveTimesTheCapacity_GoodputStays_AndWhoIsLetInIsServedInTime(string overload, double settle)
     {
         _origin.Become(Fault.Capacity(workers: 10, Service));
@@ -60,7 +60,25 @@ public sealed class OverloadTests : IAsyncLifetime
         Assert.Equal([503], samples.Where(s => s.Status != 200).Select(s => s.Status).Distinct());
         MetricSamples metrics = await gateway.MetricsAsync();
         Assert.True(metrics.Sum("gateway_overload_rejections_total", "route=\"all\"") > 0);
+        if (overload.Contains("adaptive", StringComparison.Ordinal))
+        {
+            Assert.InRange(metrics.Sum("gateway_concurrency_limit", "route=\"all\""), 4, 60);
+            Assert.InRange(metrics.Sum("gateway_concurrency_baseline_seconds", "route=\"all\""), 0.01, 0.2);
+        }
         Assert.Equal(metrics.Sum("gateway_errors_total", "category=\"overloaded\""), metrics.Sum("gateway_overload_rejections_total", "route=\"all\""));
+    }
+
+    [Fact]
+    public async Task AHealthyRoute_IsNotHeldBackByAnAdaptiveLimit_BeyondItsFirstSeconds()
+    {
+        // Far more at once than it begins with, all of them served in the same time.
+        _origin.Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(300)));
+        await using GatewayProcess gateway = await StartAsync("\"maxInflight\": 5000, \"maxQueue\": 0, \"adaptive\": true");
+        await using SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), 300, TimeSpan.FromMilliseconds(20));
+        await Eventually.Until("the limit has grown to what is needed", async () => (await gateway.MetricsAsync()).Sum("gateway_concurrency_limit", "route=\"all\"") >= 300, TimeSpan.FromSeconds(10));
+        TimeSpan since = load.Now;
+        await load.MoreAsync(1500);
+        Assert.All(load.Since(since), s => Assert.Equal(200, s.Status));
     }
 
     [Fact]

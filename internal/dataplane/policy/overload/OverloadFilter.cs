@@ -25,6 +25,9 @@ internal sealed class OverloadFilter : IRequestFilter, IRequestEnd
         _max = config.MaxInflight;
     }
 
+    /// <summary>How many run at once follows their latency.</summary>
+    public bool IsAdaptive => _gradient is not null;
+
     private int Limit => _gradient is null ? _max : Math.Min(_gradient.Limit, _max);
 
     public ValueTask<bool> OnRequestAsync(RequestContext context)
