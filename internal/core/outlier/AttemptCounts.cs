@@ -22,7 +22,16 @@ public sealed class AttemptCounts
         [FieldOffset(88)] public int FailureRun;
         [FieldOffset(92)] public int UnansweredRun;
         [FieldOffset(96)] public int CutRun;
+        [FieldOffset(100)] public int SilentRun;
+        [FieldOffset(104)] public long SilentSince;
     }
+
+    /// <summary>
+    /// So many silent attempts in a row, none answered in between, say that the endpoint does not answer, once it has gone on for some time.
+    /// One that is well loses a twentieth of its attempts so, as only those count that waited for longer than most answers take: five in a
+    /// row come about once in three million, and all that are under way together when the process pauses, which is what the time is for.
+    /// </summary>
+    public const int LongSilence = 5;
 
     private Padded _counts;
     private LatencyHistogram? _latencies;
@@ -48,6 +57,9 @@ public sealed class AttemptCounts
     /// </summary>
     public int CutRun => Volatile.Read(ref _counts.CutRun);
 
+    /// <summary>Attempts that were called off while they were silent (<see cref="RecordSilent"/>), since the last answer.</summary>
+    public int SilentRun => Volatile.Read(ref _counts.SilentRun);
+
     /// <summary>The latencies of answers without an error; null while nobody asks for them.</summary>
     public LatencyHistogram? Latencies
     {
@@ -62,6 +74,7 @@ public sealed class AttemptCounts
         // Read first: a healthy endpoint has nothing to write.
         if (_counts.FailureRun != 0) Volatile.Write(ref _counts.FailureRun, 0);
         if (_counts.UnansweredRun != 0) Volatile.Write(ref _counts.UnansweredRun, 0);
+        if (_counts.SilentRun != 0) Volatile.Write(ref _counts.SilentRun, 0);
         Latencies?.Record(latency);
     }
 
@@ -71,6 +84,7 @@ public sealed class AttemptCounts
         Interlocked.Increment(ref _counts.Total);
         Interlocked.Increment(ref _counts.Errors);
         if (_counts.UnansweredRun != 0) Volatile.Write(ref _counts.UnansweredRun, 0);
+        if (_counts.SilentRun != 0) Volatile.Write(ref _counts.SilentRun, 0);
         return Interlocked.Increment(ref _counts.FailureRun);
     }
 
@@ -82,6 +96,23 @@ public sealed class AttemptCounts
         Interlocked.Increment(ref _counts.Unanswered);
         unansweredRun = Interlocked.Increment(ref _counts.UnansweredRun);
         return Interlocked.Increment(ref _counts.FailureRun);
+    }
+
+    /// <summary>
+    /// An attempt was called off, for another one was answered, after it had waited for longer than answers take. By itself that is no
+    /// failure: it was not given the time to fail.
+    /// </summary>
+    /// <param name="waited">Its latency would have been more than this, in the unit of all others.</param>
+    /// <param name="now">The present time.</param>
+    /// <param name="least">How long a silence must have lasted to say something, in the unit of <paramref name="now"/>.</param>
+    /// <returns>True: the endpoint has been silent for so many and for so long that this one is to be recorded as unanswered.</returns>
+    public bool RecordSilent(long waited, long now, long least)
+    {
+        Latencies?.Record(waited);
+        int run = Interlocked.Increment(ref _counts.SilentRun);
+        // Read with another's run at worst by those that follow at once, who are not yet enough.
+        if (run == 1) Volatile.Write(ref _counts.SilentSince, now);
+        return run >= LongSilence && now - Volatile.Read(ref _counts.SilentSince) >= least;
     }
 
     /// <summary>An answer that was counted at its head has come to its end.</summary>
@@ -103,6 +134,7 @@ public sealed class AttemptCounts
     {
         Volatile.Write(ref _counts.FailureRun, 0);
         Volatile.Write(ref _counts.CutRun, 0);
+        Volatile.Write(ref _counts.SilentRun, 0);
         Volatile.Write(ref _counts.UnansweredRun, unanswered);
     }
 }

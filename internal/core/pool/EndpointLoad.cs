@@ -63,6 +63,13 @@ public sealed class EndpointLoad
         Volatile.Write(ref _latency, after);
     }
 
+    /// <summary>Notes an answer that was not waited for any longer: it would have taken more than this, which says something only where less is expected.</summary>
+    /// <inheritdoc cref="Observe" path="/param"/>
+    public void ObserveAtLeast(long ticks, long now)
+    {
+        if (ticks > Latency(now)) Observe(ticks, now);
+    }
+
     /// <summary>The expected latency in stopwatch ticks; 0 when nothing is known. It decays while no answer comes, so that a slow endpoint is tried again.</summary>
     public double Latency(long now)
     {

@@ -46,6 +46,21 @@ public sealed class LatencyQuantile
         if (records == _minSamples || records % RefreshEvery == 0) Refresh();
     }
 
+    /// <summary>
+    /// An answer was not waited for any longer than this. Where that is beyond the value, it is one of those that take longer than most, and
+    /// counts as one that took the value itself: left out, the quick ones would be all that is known and the value would sink; counted with
+    /// what it had waited, which is the value and more, it would push the value up again and again where a share of all attempts is never
+    /// answered. Where it is not, it says nothing.
+    /// </summary>
+    /// <param name="waited">Ticks.</param>
+    /// <param name="now">Timestamp.</param>
+    public void RecordUnawaited(long waited, long now)
+    {
+        long value = Value;
+        // Within the bucket whose upper edge the value is.
+        if (waited >= value) Record(value - 1, now);
+    }
+
     private int IndexOf(long ticks)
     {
         ulong units = (ulong)(Math.Max(0, ticks) * UnitsPerSecond / _ticksPerSecond);

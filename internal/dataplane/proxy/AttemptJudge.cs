@@ -84,7 +84,8 @@ internal sealed partial class AttemptJudge(ProxyServices services)
     {
         RequestContext request = exchange.Context;
         AttemptProgress progress = exchange.Attempts;
-        bool lost = exchange.Race is { } race && race.HasLost(exchange);
+        // Called off, and not answered or failed in the moment before that.
+        bool lost = request.Category == ErrorCategory.UpstreamTimeout && exchange.Race is { } race && race.HasLost(exchange);
         ErrorCategory category = lost ? ErrorCategory.ClientClosed : request.Category;
         AttemptResult result = AttemptResult.Of(category, status, request.UpstreamHeadersAt - request.UpstreamStartedAt);
         if (request.Category == ErrorCategory.RequestTimeout && !HadItsTime(exchange)) result = result with { Kind = AttemptKind.NotOfTheUpstream };
@@ -92,12 +93,13 @@ internal sealed partial class AttemptJudge(ProxyServices services)
         pool.State.Metrics.RecordAttempt((int)category, result.Ticks);
         EndpointState endpoint = request.Endpoint!.State;
         bool isGuest = request.Route!.IsGuestIn(pool);
+        if (lost) result = SeenOfLoser(exchange, pool, result, isGuest);
         endpoint.Record(isGuest && result.Kind is not (AttemptKind.Success or AttemptKind.ConnectFailed) ? result with { Kind = AttemptKind.NotOfTheUpstream } : result);
         // A failure that comes at once is no sign of speed; a timeout is one of slowness.
-        if (!isGuest && pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
-        if (progress.Shared.Breaker is not null) Leave(progress, OutcomeOf(result), request);
-        // A loser would have taken longer still: left out, the quick ones would be all that is known.
-        if (progress.Shared.Latency is { } latency && (result.HasResponse || lost)) latency.Record(result.Ticks, request.UpstreamHeadersAt);
+        if (!isGuest && !lost && pool.Plan.Balancing.IsByLatency && result.Kind is AttemptKind.Success or AttemptKind.Timeout) endpoint.Load.Observe(result.Ticks, request.UpstreamHeadersAt);
+        // What was called off says nothing to a breaker: the pool has answered the request.
+        if (progress.Shared.Breaker is not null) Leave(progress, OutcomeOf(progress.Result), request);
+        if (progress.Shared.Latency is { } latency && result.HasResponse) latency.Record(result.Ticks, request.UpstreamHeadersAt);
     }
 
     /// <summary>
@@ -105,13 +107,13 @@ internal sealed partial class AttemptJudge(ProxyServices services)
     /// an attempt may take to itself: what a queue, earlier attempts or a slow upload have used up is not its doing. Half, and not all, for
     /// a little always goes by before; less would blame those who come last.
     /// </summary>
-    private static bool HadItsTime(Exchange exchange)
+    private bool HadItsTime(Exchange exchange)
     {
         // How long a client waits says nothing about the upstream: one that waits for a millisecond must not open a breaker for all.
         if (exchange.ClientDeadline.IsNearest) return false;
         RouteModel route = exchange.Context.Route!;
         TimeSpan allowed = route.AttemptTimeout != Timeout.InfiniteTimeSpan && route.AttemptTimeout < route.RequestTimeout ? route.AttemptTimeout : route.RequestTimeout;
-        return exchange.Deadline.UpstreamHadAt(exchange.Context.UpstreamHeadersAt) >= allowed / 2;
+        return services.Time.GetElapsedTime(0, exchange.Deadline.UpstreamHadAt(exchange.Context.UpstreamHeadersAt)) >= allowed / 2;
     }
 
     /// <summary>Whether an attempt of two is the one that the client gets, or that is tried again. To be asked after <see cref="Record"/>.</summary>

@@ -114,6 +114,14 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher, IR
 
     public void BeginAttempt(TimeSpan timeout) => BeginAttempt(time.GetTimestamp(), timeout);
 
+    /// <summary>Something of the gateway's own is waited for, and no time of the upstream's or the client's runs. Until the attempt begins anew.</summary>
+    public void PauseAttempt()
+    {
+        Volatile.Write(ref _upstreamSince, long.MaxValue);
+        Volatile.Write(ref _attemptDue, long.MaxValue);
+        _idleTicks = long.MaxValue;
+    }
+
     public void EndAttempt() => Volatile.Write(ref _attemptDue, long.MaxValue);
 
     /// <summary>From now on something must move every so often (<see cref="Moved"/>).</summary>
@@ -149,11 +157,8 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher, IR
     /// How long, up to then, the upstream has had the request to itself: since the attempt began, or since the client was last waited for.
     /// Nothing of what went before, in a queue, in a pause between attempts, or while the client sent.
     /// </summary>
-    public TimeSpan UpstreamHadAt(long now)
-    {
-        long since = Volatile.Read(ref _upstreamSince);
-        return since >= now ? TimeSpan.Zero : time.GetElapsedTime(since, now);
-    }
+    /// <returns>Ticks.</returns>
+    public long UpstreamHadAt(long now) => Math.Max(0, now - Volatile.Read(ref _upstreamSince));
 
     /// <summary>The connection is aborted when a deadline strikes. False: one has struck already.</summary>
     public bool Guard(LoopConnection connection)

@@ -25,7 +25,7 @@ internal sealed class RouteAttempts
                 : new ClientBudgets(perClient, time.TimestampFrequency);
         }
         if (pool.Breaker is { } breaker) Breaker = samePool && before!.Breaker?.Settings == breaker ? before.Breaker : NewBreaker(breaker, time, samePool ? before!.Breaker : null);
-        if (plan.Hedge is { After: null }) Latency = samePool && before!.Latency is { } latency ? latency : new LatencyQuantile(HedgeQuantile, time.TimestampFrequency);
+        if (plan.Hedge is not null) Latency = samePool && before!.Latency is { } latency ? latency : new LatencyQuantile(HedgeQuantile, time.TimestampFrequency);
     }
 
     public AttemptPlan Plan { get; }
@@ -38,7 +38,7 @@ internal sealed class RouteAttempts
     /// <summary>Null without a breaker.</summary>
     public CircuitBreaker? Breaker { get; }
 
-    /// <summary>Of the latest responses; null when nothing asks for it.</summary>
+    /// <summary>Of the latest responses; null without hedging.</summary>
     public LatencyQuantile? Latency { get; }
 
     /// <summary>Whether it is what a route with these settings needs.</summary>

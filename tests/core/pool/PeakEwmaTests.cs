@@ -5,6 +5,18 @@ namespace Gateway.Core.Tests.Pool;
 
 public sealed class PeakEwmaTests
 {
+    [Fact]
+    public void WhatWasNotWaitedFor_RaisesTheLatency_AndNeverLowersIt()
+    {
+        EndpointLoad load = new();
+        load.ObserveAtLeast(1000, now: 1);
+        Assert.Equal(1000, load.Latency(1));
+        load.ObserveAtLeast(10, now: 2);
+        Assert.Equal(1000, load.Latency(2), 1.0);
+        load.ObserveAtLeast(5000, now: 3);
+        Assert.Equal(5000, load.Latency(3), 1.0);
+    }
+
     private static readonly long Millisecond = Stopwatch.Frequency / 1000;
     private readonly Clock _clock = new();
 

@@ -49,6 +49,34 @@ public sealed class HedgeTests
     }
 
     [Fact]
+    public async Task AnEndpointThatNeverAnswers_IsFound_ThoughEachOfItsAttemptsIsCalledOff_AndTheBreakerStaysClosed()
+    {
+        await using FaultOrigin silent = FaultOrigin.Start("silent"), good = FaultOrigin.Start("good");
+        ProxyOptions options = After(20, new RetryBudgetSettings(100, 1000)) with { Breaker = new() { MinRequests = 5 } };
+        await using ProxyHost proxy = await ProxyHost.StartAsync([silent.Address, good.Address], options);
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        EndpointState endpoint = proxy.Endpoints[0].State;
+        silent.Become(Fault.Hang);
+        for (int i = 0; i < 5; i++) Assert.Equal("good", (await client.RequestAsync(Get))["x-origin"]);
+        await Eventually.Until("they are recorded", () => endpoint.Health.Counts.SilentRun == 5);
+        Assert.Equal(0, endpoint.Failures);
+        await Eventually.Until("it has been silent for long enough", async () =>
+        {
+            Assert.Equal("good", (await client.RequestAsync(Get))["x-origin"]);
+            return endpoint.Health.Counts.UnansweredRun >= 3;
+        });
+        Assert.Equal(AttemptKind.Timeout, endpoint.Health.LastFailure.Kind);
+        Assert.Equal(0, proxy.Endpoints[1].State.Failures);
+        Assert.Equal(Core.Breaker.BreakerState.Closed, proxy.Snapshots.Current!.Routes[0].State.Attempts!.Breaker!.State);
+        silent.Become(Fault.None);
+        await Eventually.Until("an answer ends it", async () =>
+        {
+            await client.RequestAsync(Get);
+            return endpoint.Health.Counts is { SilentRun: 0, UnansweredRun: 0 };
+        });
+    }
+
+    [Fact]
     public async Task TheFirstToAnswerWell_Wins_AlsoWhenItIsTheFirst()
     {
         await using FaultOrigin first = FaultOrigin.Start("first"), second = FaultOrigin.Start("second");

@@ -126,7 +126,7 @@ public sealed class AttemptTests : IAsyncLifetime
         _origins[1].Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(500)));
         // By turns: the slow one is asked as often as the others.
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(
-            Document("\"hedge\": { \"after\": \"30ms\" }, \"retry\": { \"budget\": { \"percent\": 50 } }", "\"loadBalancing\": \"roundRobin\""));
+            Document("\"hedge\": { \"after\": \"30ms\" }, \"retry\": { \"budget\": { \"percent\": 50 } }", "\"loadBalancing\": \"roundRobin\", \"health\": { \"passive\": { \"failures\": 1000 } }"));
         SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 4, Breath);
         await using (load) await load.MoreAsync(600);
         Assert.All(load.Samples, s => Assert.Equal(200, s.Status));

@@ -69,6 +69,26 @@ public sealed class EjectionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task OneOfFiveHangs_BehindHedging_NoClientNotices_AndItIsFoundAllTheSame()
+    {
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"health\": { \"passive\": { \"eject\": \"1m\" } }",
+            route: "\"timeouts\": { \"attempt\": \"10s\" }, \"retry\": { \"attempts\": 2, \"budget\": { \"percent\": 100, \"minPerSecond\": 1000 } }, \"hedge\": {}"));
+        await using SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 8, pause: TimeSpan.FromMilliseconds(5));
+        await load.MoreAsync(500);
+        _origins[3].Become(Fault.Hang);
+        TimeSpan struck = load.Now;
+        await Eventually.Until("it is out", async () => Changes(await PoolAsync(gateway), _origins[3]).Contains("healthy > ejected: no_answer"), TimeSpan.FromSeconds(10));
+        long hits = _origins[3].Hits;
+        await load.MoreAsync(500);
+        Assert.Equal(hits, _origins[3].Hits);
+        Assert.All(load.Samples, s => Assert.Equal(200, s.Status));
+        Assert.InRange(SteadyLoad.Percentile(load.Since(struck), 99), TimeSpan.Zero, TimeSpan.FromSeconds(1));
+        // Only what hung.
+        JsonElement pool = await PoolAsync(gateway);
+        foreach (FaultOrigin origin in _origins.Where((_, i) => i != 3)) Assert.DoesNotContain("healthy > ejected: no_answer", Changes(pool, origin));
+    }
+
+    [Fact]
     public async Task EjectedEndpoint_ComesBack_AndGoesAgainAtTheFirstFailure_UntilItIsWell()
     {
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"health\": { \"passive\": { \"eject\": \"1s\" } }"));
