@@ -102,7 +102,7 @@ public sealed record ConnectionsConfig
     [Range("10ms", "5m")]
     public TimeSpan ConnectTimeout { get; init; } = TimeSpan.FromSeconds(1);
 
-    [Doc("Open connections per endpoint at most; 0 for no limit. Requests beyond it wait, no longer than their attempt timeout.")]
+    [Doc("Open connections per endpoint at most; 0 for no limit. Requests that come to an endpoint which has so many wait for one of them, and what cannot wait gets 503 overloaded with Retry-After. That says nothing about the endpoint, and the time of the attempt begins after it.")]
     [Range("0", "1000000")]
     public int MaxPerEndpoint { get; init; }
 
@@ -110,11 +110,11 @@ public sealed record ConnectionsConfig
     [Range("0", "1000000")]
     public int MaxRequestsPerEndpoint { get; init; }
 
-    [Doc("Requests of the pool that may wait for maxRequestsPerEndpoint, of all routes together; 0: none.")]
+    [Doc("Requests of the pool that may wait for maxRequestsPerEndpoint, of all routes together, and as many for maxPerEndpoint; 0: none.")]
     [Range("0", "1000000")]
     public int MaxQueue { get; init; } = 128;
 
-    [Doc("How long a request may wait for maxRequestsPerEndpoint.")]
+    [Doc("How long a request may wait for maxRequestsPerEndpoint, and then for maxPerEndpoint.")]
     [Range("1ms", "1m")]
     public TimeSpan QueueTimeout { get; init; } = TimeSpan.FromMilliseconds(200);
 

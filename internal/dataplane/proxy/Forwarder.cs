@@ -160,11 +160,15 @@ internal sealed partial class Forwarder
             if (body is not null) deadline.WatchIdle(route.IdleTimeout);
             try
             {
-                response = await upstream.SendAsync(message, deadline.Token);
+                Task<HttpResponseMessage> sending = upstream.SendAsync(message, deadline.Token);
+                using ConnectionPatience? patience = upstream.IsFull && !message.HasBegun ? ConnectionPatience.Begin(exchange, route, message, body is not null, _services.Time) : null;
+                response = await sending;
             }
             catch (Exception e) when (IsOfTheUpstream(e))
             {
-                Fail(exchange, body, e);
+                // It came in while the connections were being made, and was given none of them.
+                if (deadline.Reason == ErrorCategory.UpstreamTimeout && upstream.IsFull && !message.HasBegun) request.Fail(ErrorCategory.Overloaded, AttemptFailure.NoConnection);
+                else Fail(exchange, body, e);
             }
             request.UpstreamHeadersAt = _services.Time.GetTimestamp();
             if (response is not null) ResponseHead.Check(exchange, response, message);

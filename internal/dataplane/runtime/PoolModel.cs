@@ -11,9 +11,10 @@ namespace Gateway.DataPlane.Runtime;
 /// <param name="SlowStart">How long an endpoint that is new or has recovered takes to its whole weight; zero for not at all.</param>
 /// <param name="AffinityCookie">Its name; null for no affinity. Then the endpoints have tags.</param>
 /// <param name="MostRequests">Requests that one endpoint may have at once; 0 for as many as come.</param>
-/// <param name="Queue">How requests wait while all endpoints have that many.</param>
+/// <param name="Queue">How requests wait while all endpoints have that many, and for a connection where there are as many as may be.</param>
+/// <param name="MostConnections">That one endpoint may have; 0 for as many as it takes.</param>
 internal sealed record EndpointPlan(
-    Balancing Balancing, int PanicThreshold, RequestKey? HashKey = null, TimeSpan SlowStart = default, string? AffinityCookie = null, int MostRequests = 0, QueueSettings Queue = default);
+    Balancing Balancing, int PanicThreshold, RequestKey? HashKey = null, TimeSpan SlowStart = default, string? AffinityCookie = null, int MostRequests = 0, QueueSettings Queue = default, int MostConnections = 0);
 
 /// <summary>
 /// A pool in one snapshot. All of it is immutable but <see cref="Current"/>, which follows the endpoints' health while the snapshot is in

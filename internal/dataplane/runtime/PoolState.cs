@@ -15,6 +15,7 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
     private int _asked;
     private string? _lastChange;
     private Action? _rebuilt;
+    private ConnectionQueue? _connections;
 
     public string Name { get; } = name;
     public PoolMetrics Metrics { get; } = metrics;
@@ -24,6 +25,9 @@ internal sealed class PoolState(string name, PoolMetrics metrics, TimeProvider t
     public long Cuts => Volatile.Read(ref _cuts);
 
     public void CountCut() => Interlocked.Increment(ref _cuts);
+
+    /// <summary>Requests that wait for a connection to the endpoint that they have.</summary>
+    public ConnectionQueue Connections => Volatile.Read(ref _connections) ?? Interlocked.CompareExchange(ref _connections, new ConnectionQueue(), null) ?? _connections;
 
     /// <summary>Requests that wait until an endpoint has room for them.</summary>
     public RoomQueue Queue { get; } = new(time);

@@ -79,7 +79,8 @@ internal sealed class PoolCompiler(PoolParts parts, GatewaySnapshot? live, Canar
         };
         var balancing = new Balancing(kind);
         var plan = new EndpointPlan(balancing, pool.PanicThreshold, SlowStart: pool.SlowStart ?? TimeSpan.Zero, AffinityCookie: pool.Affinity?.Cookie,
-            MostRequests: pool.Connections.MaxRequestsPerEndpoint, Queue: new QueueSettings(pool.Connections.MaxQueue, pool.Connections.QueueTimeout));
+            MostRequests: pool.Connections.MaxRequestsPerEndpoint, Queue: new QueueSettings(pool.Connections.MaxQueue, pool.Connections.QueueTimeout),
+            MostConnections: pool.Connections.MaxPerEndpoint);
         return balancing.IsByHash ? plan with { Balancing = balancing with { BoundedLoad = how.BoundedLoad ?? DefaultBound }, HashKey = how.Key ?? RequestKey.Ip } : plan;
     }
 }

@@ -47,16 +47,16 @@ internal static class ServerMetrics
         {
             foreach (PoolModel pool in store.Current?.Pools ?? []) readings.Add(pool.State.Cuts, pool.Name);
         });
-        metrics.ObserveGauge("upstream_queue_requests", "Requests that wait because every endpoint of the pool has as many as it may.", ["pool"], readings =>
+        metrics.ObserveGauge("upstream_queue_requests", "Requests that wait because every endpoint of the pool has as many as it may, or theirs as many connections.", ["pool"], readings =>
         {
-            foreach (PoolModel pool in Bounded(store)) readings.Add(pool.State.Queue.Waiting, pool.Name);
+            foreach (PoolModel pool in Bounded(store)) readings.Add(pool.State.Queue.Waiting + pool.State.Connections.Waiting, pool.Name);
         });
-        metrics.ObserveCounter("upstream_queue_rejections_total", "Requests turned away because every endpoint of the pool had as many as it may: full, as many waited as may; timeout, none came free in time.", ["pool", "reason"], readings =>
+        metrics.ObserveCounter("upstream_queue_rejections_total", "Requests turned away because every endpoint of the pool had as many as it may, or theirs as many connections: full, as many waited as may; timeout, none came free in time.", ["pool", "reason"], readings =>
         {
             foreach (PoolModel pool in Bounded(store))
             {
-                readings.Add(pool.State.Queue.Full, pool.Name, "full");
-                readings.Add(pool.State.Queue.TimedOut, pool.Name, "timeout");
+                readings.Add(pool.State.Queue.Full + pool.State.Connections.Full, pool.Name, "full");
+                readings.Add(pool.State.Queue.TimedOut + pool.State.Connections.TimedOut, pool.Name, "timeout");
             }
         });
         metrics.ObserveGauge("overload_requests", "Requests of routes with a bound, by whether they run or wait.", ["route", "state"], 1, readings =>
@@ -94,7 +94,7 @@ internal static class ServerMetrics
         }
     }
 
-    private static IEnumerable<PoolModel> Bounded(SnapshotStore store) => (store.Current?.Pools ?? []).Where(static pool => pool.Plan.MostRequests != 0);
+    private static IEnumerable<PoolModel> Bounded(SnapshotStore store) => (store.Current?.Pools ?? []).Where(static pool => pool.Plan.MostRequests != 0 || pool.Plan.MostConnections != 0);
 
     private static void Add(GaugeReadings readings, PoolModel pool)
     {

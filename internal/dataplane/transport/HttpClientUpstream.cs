@@ -44,6 +44,9 @@ internal sealed class HttpClientUpstream : Upstream
     /// <summary>Whether only HTTP/2 is spoken, so that an upgrade must become an extended CONNECT.</summary>
     public bool Http2Only => _settings.Protocol is UpstreamProtocol.H2c or UpstreamProtocol.Grpc;
 
+    /// <summary>It has as many connections as it may, and more requests than those: with HTTP/1.1 some of them wait.</summary>
+    public bool IsFull => _settings.MaxConnections != 0 && Connections >= _settings.MaxConnections && Load.InFlight > _settings.MaxConnections;
+
     public override int Connections => Volatile.Read(ref _connections);
 
     public Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>

@@ -59,17 +59,23 @@ internal sealed class LoopUpstream : Upstream
         else if (!connection.MakeIdle() || !connection.TryUse() || !_permits.TryHandOver(connection)) connection.Close(reset: false);
     }
 
-    /// <summary>A new connection on the loop; waits for a permit when the endpoint has as many as it may. On the loop's thread, and ends there.</summary>
+    /// <summary>A permit for one more connection, to be used with <see cref="ConnectAsync"/>. False: the endpoint has as many as it may.</summary>
+    public bool TryPermit() => _permits is null || _permits.TryTake();
+
+    /// <summary>Waits for a permit, after a <see cref="TryPermit"/> that found none. On the loop's thread, and ends there, unless it is cancelled.</summary>
+    /// <returns>A connection that came free meanwhile, in place of the permit; null for the permit.</returns>
+    public async ValueTask<LoopConnection?> WaitForPermitAsync(EventLoop loop, CancellationToken cancellationToken)
+    {
+        AskForIdle(loop);
+        LoopConnection? freed = await _permits!.TakeAsync(loop, cancellationToken);
+        await loop.Switch();
+        return freed;
+    }
+
+    /// <summary>A new connection on the loop, by a permit that is given back when there is none. On the loop's thread, and ends there.</summary>
     /// <returns>No connection when it cannot be had, but the reason, for a person.</returns>
     public async ValueTask<(LoopConnection? Connection, string Failure)> ConnectAsync(EventLoop loop, CancellationToken cancellationToken)
     {
-        if (_permits is not null && !_permits.TryTake())
-        {
-            AskForIdle(loop);
-            LoopConnection? freed = await _permits.TakeAsync(loop, cancellationToken);
-            await loop.Switch();
-            if (freed is not null) return (freed, "");
-        }
         bool connected = false;
         try
         {

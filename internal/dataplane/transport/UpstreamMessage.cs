@@ -17,7 +17,16 @@ internal sealed class UpstreamMessage(HttpMethod method, Uri uri, IResendGuard g
     /// <summary>A field that every request has once, written last of all that can fail: to write it is to send the request.</summary>
     public const string MarkingField = "X-Request-Id";
 
+    private static readonly Action Nothing = static () => { };
+
     private int _sends;
+    private Action? _onBegun;
+
+    /// <summary>Has <paramref name="act"/> called when the handler begins to write the request: it has a connection then. False: it has begun already.</summary>
+    public bool OnBegun(Action act) => Interlocked.CompareExchange(ref _onBegun, act, null) is null;
+
+    /// <summary>The handler has had a connection for it.</summary>
+    public bool HasBegun => Volatile.Read(ref _sends) != 0;
 
     /// <summary>The handler would have sent it once more: so the upstream has not processed it.</summary>
     public bool IsResendRefused { get; private set; }
@@ -33,6 +42,7 @@ internal sealed class UpstreamMessage(HttpMethod method, Uri uri, IResendGuard g
 
     private void BeginSend()
     {
+        Interlocked.Exchange(ref _onBegun, Nothing)?.Invoke();
         // A body can be taken from the client only once: who keeps it sends it again, not the handler.
         if (++_sends == 1 || (_sends == 2 && Content is null && guard.TryResend())) return;
         IsResendRefused = true;

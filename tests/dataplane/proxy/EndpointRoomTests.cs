@@ -2,6 +2,7 @@ using Gateway.Config;
 using Gateway.Core.Breaker;
 using Gateway.Core.Limits;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 using Gateway.TestKit;
 using Xunit;
 
@@ -71,6 +72,51 @@ public sealed class EndpointRoomTests
         // Nobody was asked: it is held against no endpoint.
         Assert.Equal((1, 0), (proxy.Endpoints[0].State.Attempts, proxy.Endpoints[0].State.Failures));
         Assert.Equal(200, (await RawHttpClient.OnceAsync(proxy.Address, Get())).Status);
+    }
+
+    [Theory]
+    [InlineData(UpstreamProtocol.Http1)]
+    [InlineData(UpstreamProtocol.Https)]
+    public async Task AtTheBoundOfConnections_TheWaitIsNotTheAttempts_AndCountsAgainstNobody(UpstreamProtocol protocol)
+    {
+        using var authority = protocol == UpstreamProtocol.Https ? new TestCertificates() : null;
+        // Without ALPN for HTTP/2, so that each request takes a connection.
+        await using HttpOrigin origin = await HttpOrigin.StartAsync(new HttpOriginOptions { Certificate = authority?.Server("origin", "127.0.0.1").Certificate });
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions
+        {
+            Protocol = protocol,
+            Tls = authority is null ? null : UpstreamTls.Load(new UpstreamTlsConfig { Verify = false }, ".", "tls", []),
+            MaxConnections = 1,
+            Attempt = TimeSpan.FromMilliseconds(400),
+            Queue = new QueueSettings(1, TimeSpan.FromSeconds(1)),
+            Breaker = new BreakerSettings { MinRequests = 1 },
+        });
+        ConnectionQueue queue = proxy.Snapshots.Current!.Pools[0].State.Connections;
+        await using RawHttpClient busy = await RawHttpClient.ConnectAsync(proxy.Address);
+        await busy.SendAsync(Get("/half?gate=g"));
+        Assert.Equal(200, (await busy.ReadHeadAsync())!.Status);
+
+        Task<RawResponse> late = RawHttpClient.OnceAsync(proxy.Address, Get());
+        await Eventually.Until("one waits", () => queue.Waiting == 1);
+        RawResponse beyond = await RawHttpClient.OnceAsync(proxy.Address, Get());
+        foreach (RawResponse response in (IEnumerable<RawResponse>)[beyond, await late])
+        {
+            Assert.Equal(503, response.Status);
+            Assert.Contains("\"overloaded\"", response.Text, StringComparison.Ordinal);
+        }
+        Assert.Equal((1, 1, 1, 0), (queue.Full, queue.TimedOut, origin.RequestCount, queue.Waiting));
+        Assert.Equal(0, proxy.Endpoints[0].State.Failures);
+        Assert.Equal(BreakerState.Closed, proxy.Snapshots.Current!.Routes[0].State.Attempts!.Breaker!.State);
+
+        // Who waits for less than it may has an attempt's whole time from then on.
+        Task<RawResponse> waiting = RawHttpClient.OnceAsync(proxy.Address, Get("/hold?gate=never"));
+        await Eventually.Until("one waits", () => queue.Waiting == 1);
+        origin.Gate("g").Open();
+        RawResponse slow = await waiting;
+        Assert.Equal(504, slow.Status);
+        Assert.Contains("\"upstream_timeout\"", slow.Text, StringComparison.Ordinal);
+        Assert.Equal((1, 0), (proxy.Endpoints[0].State.Failures, queue.Waiting));
+        await Eventually.Until("nothing is in flight", () => proxy.InFlight == 0);
     }
 
     [Fact]

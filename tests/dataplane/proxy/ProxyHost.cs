@@ -164,7 +164,7 @@ internal sealed class ProxyHost : IAsyncDisposable
             Upstream = new UpstreamFactory(Loops?.Loops).Create(new UpstreamSettings(address, options.Protocol, options.Connect, options.MaxConnections, 256, TimeSpan.FromSeconds(90), TimeSpan.Zero,
                 options.Tls ?? (options.Protocol == UpstreamProtocol.Https ? UpstreamTls.Default : null))),
         })];
-        var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool"), options.Time), new EndpointPlan(new Balancing(options.Balancer), PanicThreshold: 50, MostRequests: options.MaxRequests, Queue: options.Queue), Endpoints, previous: null)
+        var pool = new PoolModel(new PoolState("pool", Metrics.Pool("pool"), options.Time), new EndpointPlan(new Balancing(options.Balancer), PanicThreshold: 50, MostRequests: options.MaxRequests, Queue: options.Queue, MostConnections: options.MaxConnections), Endpoints, previous: null)
         {
             Protocol = options.Protocol,
             Breaker = options.Breaker,

@@ -71,11 +71,12 @@ public sealed class EndpointRoomTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task AtTheBoundOfConnections_TheNextWaitsForItsAttemptsTime_AndIsThenTurnedAway()
+    public async Task AtTheBoundOfConnections_TheNextWaits_AndWhoCannotIsTurnedAway_WhichIsNotTheEndpointsDoing()
     {
+        // An attempt's time is shorter than the wait: it begins after it.
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(
-            Doc.Route("all", more: "\"timeouts\": { \"attempt\": \"1s\" }, \"retry\": { \"attempts\": 1 }"),
-            Doc.PoolWith("main", "\"connections\": { \"maxPerEndpoint\": 2 }", _a.Address), more: Doc.NoAccessLog));
+            Doc.Route("all", more: "\"timeouts\": { \"attempt\": \"400ms\" }, \"retry\": { \"attempts\": 1 }"),
+            Doc.PoolWith("main", "\"connections\": { \"maxPerEndpoint\": 2, \"maxQueue\": 2, \"queueTimeout\": \"1s\" }, \"health\": { \"passive\": { \"failures\": 1 } }", _a.Address), more: Doc.NoAccessLog));
         List<RawHttpClient> busy = [];
         for (int i = 0; i < 2; i++)
         {
@@ -86,9 +87,18 @@ public sealed class EndpointRoomTests : IAsyncLifetime
             Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
         }
         Assert.Equal(2, (await gateway.MetricsAsync()).Sum("gateway_upstream_connections", "pool=\"main\"", "state=\"active\""));
-        RawResponse late = await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get());
-        Problem.Is(late, 504, "upstream_timeout");
+        Task<RawResponse>[] late = [RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get()), RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get())];
+        await Eventually.Until("two wait", async () => (await gateway.MetricsAsync()).Sum("gateway_upstream_queue_requests", "pool=\"main\"") == 2);
+        RawResponse beyond = await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get());
+        foreach (RawResponse response in (IEnumerable<RawResponse>)[beyond, await late[0], await late[1]])
+        {
+            Problem.Is(response, 503, "overloaded");
+            Assert.Equal("1", response["Retry-After"]);
+        }
         Assert.Equal((2, 2), (_a.RequestCount, _a.ConnectionCount));
+        MetricSamples metrics = await gateway.MetricsAsync();
+        Assert.Equal((1, 2), (metrics.Sum("gateway_upstream_queue_rejections_total", "reason=\"full\""), metrics.Sum("gateway_upstream_queue_rejections_total", "reason=\"timeout\"")));
+        Assert.Equal((0, 1), (metrics.Sum("gateway_outlier_ejections_total"), metrics.Sum("gateway_endpoint_healthy")));
         Task<RawResponse> waiting = RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get());
         _a.Gate("g").Open();
         Assert.Equal(200, (await waiting).Status);

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Gateway.Core.Http1;
+using Gateway.Core.Limits;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 using Microsoft.Extensions.Primitives;
@@ -58,11 +59,11 @@ internal sealed partial class Http1Forwarder(ProxyServices services, AttemptJudg
                 else connection = fresh ? null : upstream.TryTake(loop);
                 if (connection is null)
                 {
-                    (connection, string failure) = await ConnectAsync(exchange, upstream, loop);
+                    (connection, string failure) = await ConnectAsync(exchange, route, upstream, loop, hasBody: body is not null);
                     if (connection is null)
                     {
                         exchange.Attempts.NotProcessed = true;
-                        if (!AttemptFailure.Told(exchange, body)) request.Fail(ErrorCategory.UpstreamConnectFailed, failure);
+                        if (request.Category == ErrorCategory.None && !AttemptFailure.Told(exchange, body)) request.Fail(ErrorCategory.UpstreamConnectFailed, failure);
                         break;
                     }
                 }
@@ -181,16 +182,64 @@ internal sealed partial class Http1Forwarder(ProxyServices services, AttemptJudg
 
     /// <summary>No connection when there is none to be had, or a deadline struck before there was.</summary>
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder<>))]
-    private static async ValueTask<(LoopConnection? Connection, string Failure)> ConnectAsync(Exchange exchange, LoopUpstream upstream, EventLoop loop)
+    private async ValueTask<(LoopConnection? Connection, string Failure)> ConnectAsync(Exchange exchange, RouteModel route, LoopUpstream upstream, EventLoop loop, bool hasBody)
     {
         try
         {
+            if (!upstream.TryPermit())
+            {
+                (bool goesOn, LoopConnection? freed) = await WaitForPermitAsync(exchange, route, upstream, loop, hasBody);
+                if (!goesOn || freed is not null) return (freed, "");
+            }
             return await upstream.ConnectAsync(loop, exchange.Deadline.Token);
         }
         catch (OperationCanceledException)
         {
             return (null, "");
         }
+    }
+
+    /// <summary>
+    /// Waits while the endpoint has as many connections as it may. That is the gateway's own bound and says nothing about the endpoint, which
+    /// was not asked: the time of the attempt begins after it, and who waits in vain is turned away as for want of any other room.
+    /// </summary>
+    private async ValueTask<(bool GoesOn, LoopConnection? Freed)> WaitForPermitAsync(Exchange exchange, RouteModel route, LoopUpstream upstream, EventLoop loop, bool hasBody)
+    {
+        ConnectionQueue queue = route.Pool!.State.Connections;
+        QueueSettings settings = route.Pool.Plan.Queue;
+        RequestContext request = exchange.Context;
+        RequestDeadline deadline = exchange.Deadline;
+        deadline.PauseAttempt();
+        if (!queue.TryEnter(settings.Length))
+        {
+            request.Fail(ErrorCategory.Overloaded, AttemptFailure.NoConnectionQueue);
+            return default;
+        }
+        LoopConnection? freed;
+        using (var patience = new CancellationTokenSource(settings.Timeout, services.Time))
+        using (var either = CancellationTokenSource.CreateLinkedTokenSource(patience.Token, deadline.Token))
+        {
+            try
+            {
+                freed = await upstream.WaitForPermitAsync(loop, either.Token);
+            }
+            catch (OperationCanceledException)
+            {
+                if (EventLoop.Current != loop) await loop.Switch();
+                if (AttemptFailure.Told(exchange, body: null)) return default;
+                queue.CountTimeout();
+                request.Fail(ErrorCategory.Overloaded, AttemptFailure.NoConnection);
+                return default;
+            }
+            finally
+            {
+                queue.Leave();
+            }
+        }
+        request.UpstreamStartedAt = services.Time.GetTimestamp();
+        deadline.BeginAttempt(request.UpstreamStartedAt, route.AttemptTimeout);
+        if (hasBody) deadline.WatchIdle(request.UpstreamStartedAt, route.IdleTimeout);
+        return (true, freed);
     }
 
     /// <summary>A body that went out with the head is kept after all: it may have to be sent again, and can be taken from the client only once.</summary>
