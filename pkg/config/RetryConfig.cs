@@ -24,7 +24,7 @@ public sealed record RetryConfig
     [Range("0", "16Mi")]
     public ByteSize BufferBytes { get; init; } = new(64 * 1024);
 
-    [Doc("The bound on all attempts of the route beyond one per request: retries, hedges, and requests sent anew because a kept connection had been closed.")]
+    [Doc("The bound on all attempts of the route beyond one per request: retries, hedges, and requests sent anew because a kept connection had been closed. Probes are not among them: there is one per endpoint and health.active.interval, whatever the number of requests and routes.")]
     public RetryBudgetConfig Budget { get; init; } = RetryBudgetConfig.Default;
 
     [Doc("A bound of each client's own, within the route's. Absent: none.")]
