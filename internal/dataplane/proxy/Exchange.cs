@@ -53,6 +53,9 @@ internal sealed class Exchange
     /// <summary>The request's fields as they were received, read once.</summary>
     public RequestFields Fields { get; }
 
+    /// <summary>What they say, as long as they are the same.</summary>
+    public HeadFacts HeadFacts { get; set; }
+
     /// <summary>How they look in a request to an HTTP/1.1 upstream.</summary>
     public UpstreamFieldBlock FieldBlock { get; }
 

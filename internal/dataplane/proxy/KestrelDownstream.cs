@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net;
+using Gateway.DataPlane.Proxy.Direct;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
 using Microsoft.AspNetCore.Http;
@@ -26,7 +27,8 @@ internal sealed class KestrelDownstream : IDownstream
     public void Attach(IFeatureCollection features)
     {
         if (!ReferenceEquals(features, _features)) AttachConnection(features);
-        UpgradeProtocol = FindUpgrade();
+        // A plain request upgrades to nothing.
+        UpgradeProtocol = features is DirectConnection ? null : FindUpgrade();
     }
 
     // Kestrel's features of a request are one object, reset between requests; asking the collection for each every time costs a good

@@ -234,17 +234,30 @@ internal sealed class RequestDeadline(TimeProvider time) : IDepartureWatcher, IR
         }
     }
 
+    /// <summary><see cref="Unguard"/> and <see cref="End"/> in one.</summary>
+    public bool UnguardAndEnd()
+    {
+        lock (_gate)
+        {
+            bool clean = _reason == ErrorCategory.None;
+            End_NeedsLock();
+            return clean;
+        }
+    }
+
     /// <summary>After this nothing strikes any more, until the next <see cref="Begin"/>.</summary>
     public void End()
     {
         if (!_active) return;
-        lock (_gate)
-        {
-            _active = false;
-            _guarded = null;
-            // A cancelled source is spent, and its cancellation may still be on its way.
-            if (_source is { } source && (_reason != ErrorCategory.None || !source.TryReset())) _source = null;
-        }
+        lock (_gate) End_NeedsLock();
+    }
+
+    private void End_NeedsLock()
+    {
+        _active = false;
+        _guarded = null;
+        // A cancelled source is spent, and its cancellation may still be on its way.
+        if (_source is { } source && (_reason != ErrorCategory.None || !source.TryReset())) _source = null;
     }
 
     private long IdleDue => _idleTicks == long.MaxValue ? long.MaxValue : Volatile.Read(ref _lastMove) + _idleTicks;

@@ -1,6 +1,5 @@
 using System.Net;
 using Gateway.DataPlane.Runtime;
-using Microsoft.Extensions.Primitives;
 
 namespace Gateway.DataPlane.Proxy;
 
@@ -18,10 +17,11 @@ internal static class RequestHead
         ListenerModel listener = context.Listener;
 
         exchange.Fields.Read(client.RequestHeaders);
-        context.RequestId = ids.Choose(Single(client.RequestHeaders["X-Request-Id"]));
-        context.IsGrpc = client.RequestHeaders.ContentType is { Count: > 0 } type && type.ToString().StartsWith("application/grpc", StringComparison.OrdinalIgnoreCase);
+        if (exchange.HeadFacts.Version != exchange.Fields.Version) exchange.HeadFacts = HeadFacts.Of(client.RequestHeaders, exchange.Fields.Version);
+        context.RequestId = ids.Choose(exchange.HeadFacts.OfferedId);
+        context.IsGrpc = exchange.HeadFacts.IsGrpc;
         context.IsUpgrade = client.UpgradeProtocol is not null;
-        context.Host = client.RequestHeaders.Host.ToString();
+        context.Host = exchange.HeadFacts.Host;
         context.Peer = client.Peer;
         exchange.PeerTrusted = listener.Trusts(context.Peer);
         exchange.DescribeHop(context.Peer, context.Host, client.Scheme);
@@ -33,7 +33,7 @@ internal static class RequestHead
         if (exchange.Fields.Bytes > listener.MaxHeaderBytes)
             return Refuse(context, ErrorCategory.HeadersTooLarge, "The request's header fields are larger than the listener accepts.");
         if (!exchange.Fields.IsSound) return Refuse(context, ErrorCategory.BadRequest, "The request has a malformed header field.");
-        return ReadMethod(context, client) && ReadTarget(context, client) && CheckFraming(context, client);
+        return ReadMethod(context, client) && ReadTarget(context, client) && CheckFraming(context, client, exchange.HeadFacts);
     }
 
     private static bool ReadMethod(RequestContext context, KestrelDownstream client)
@@ -71,8 +71,9 @@ internal static class RequestHead
         return true;
     }
 
-    private static bool CheckFraming(RequestContext context, KestrelDownstream client)
+    private static bool CheckFraming(RequestContext context, KestrelDownstream client, in HeadFacts facts)
     {
+        if (facts.IsPlain) return true;
         Microsoft.AspNetCore.Http.IHeaderDictionary headers = client.RequestHeaders;
         if (headers.Host.Count > 1) return Refuse(context, ErrorCategory.BadRequest, "The request has several Host fields.");
         // RFC 9113 section 8.2.2 makes such a message malformed; of these fields Kestrel looks at Connection and TE alone.
@@ -87,8 +88,6 @@ internal static class RequestHead
             return Refuse(context, ErrorCategory.BadRequest, "The only transfer coding accepted is chunked.");
         return client.Protocol != "HTTP/1.0" || Refuse(context, ErrorCategory.BadRequest, "HTTP/1.0 has no transfer codings.");
     }
-
-    private static string? Single(StringValues values) => values.Count == 1 ? values[0] : null;
 
     private static bool Refuse(RequestContext context, ErrorCategory category, string detail)
     {

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using Gateway.DataPlane.Proxy.Direct;
 using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Runtime;
 using Gateway.DataPlane.Transport;
@@ -17,7 +18,7 @@ internal enum CopyOutcome : byte
 /// Moves a response body to the client as it comes: nothing is held back while the upstream pauses, several pieces that are already there
 /// go out in one flush, and the upstream is read only as fast as the client takes. While waiting it holds no buffer.
 /// </summary>
-internal static class ResponseBodyCopier
+internal static partial class ResponseBodyCopier
 {
     private const int SmallRead = 4096;
     // Where both sides are always ready, others get their turn after so much.
@@ -55,6 +56,11 @@ internal static class ResponseBodyCopier
         int pending = 0, inARow = 0;
         while (!source.BodyEnded)
         {
+            if (!source.HasBuffered && source.Left >= SpliceFrom && source.Left != long.MaxValue && (writer as DirectBody)?.Socket is { } socket && SplicePipe.Take() is { } pipe)
+            {
+                if (!await FlushAsync(writer, deadline)) return Give(pipe);
+                return await SpliceAsync(source, exchange, (DirectBody)writer, socket, pipe);
+            }
             // A flush of HTTP/2 ends on the thread pool.
             if (EventLoop.Current != source.Loop) await source.Loop.Switch();
             // One byte more than is due: see TryReadPlain.

@@ -27,6 +27,7 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
     private bool _broken;
     private bool _canceled;
     private bool _deferred;
+    private volatile bool _sentElsewhere;
     private CancellationTokenRegistration _cancellation;
 
     public override bool CanGetUnflushedBytes => true;
@@ -73,6 +74,7 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
                 _canceled = false;
                 return new(new FlushResult(isCanceled: true, isCompleted: _broken));
             }
+            if (EventLoop.Current != connection.Loop) _sentElsewhere = true;
             // HTTP/2 answers many streams at once, each with a flush of its own from the thread pool: one call to the kernel, on the
             // loop's next turn, takes them all.
             if (EventLoop.Current != connection.Loop && !_broken && _end - _start <= MostDeferred)
@@ -85,9 +87,45 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
                 return new(new FlushResult(isCanceled: false, isCompleted: false));
             }
             if (Push_NeedsGate()) return new(new FlushResult(isCanceled: false, isCompleted: _broken));
-            _completion.Reset();
-            _waiting = true;
+            BeginWait_NeedsGate();
         }
+        return Wait(cancellationToken);
+    }
+
+    /// <summary>Sends what a pipe holds, while nothing else is to be sent. As <see cref="LoopSocket.Send"/>. On the loop's thread.</summary>
+    public int TrySplice(SplicePipe from)
+    {
+        lock (_gate)
+        {
+            if (_broken || _canceled || connection.Socket.Fd < 0) return LoopSocket.Broken;
+            if (!_writable || _start < _end) return LoopSocket.Again;
+            int n = from.Drain(connection.Socket);
+            if (n == LoopSocket.Again) _writable = false;
+            else if (n == LoopSocket.Broken) _broken = true;
+            return n;
+        }
+    }
+
+    /// <summary>Waits until the kernel takes bytes again, as a flush does.</summary>
+    public ValueTask<FlushResult> WaitAsync(CancellationToken cancellationToken)
+    {
+        if (cancellationToken.IsCancellationRequested) return ValueTask.FromCanceled<FlushResult>(cancellationToken);
+        lock (_gate)
+        {
+            if ((_writable && _start == _end) || _broken) return new(new FlushResult(isCanceled: false, isCompleted: _broken));
+            BeginWait_NeedsGate();
+        }
+        return Wait(cancellationToken);
+    }
+
+    private void BeginWait_NeedsGate()
+    {
+        _completion.Reset();
+        _waiting = true;
+    }
+
+    private ValueTask<FlushResult> Wait(CancellationToken cancellationToken)
+    {
         if (cancellationToken.CanBeCanceled)
         {
             CancellationTokenRegistration registration = cancellationToken.UnsafeRegister(
@@ -133,6 +171,7 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
         lock (_gate)
         {
             _lent = false;
+            if (EventLoop.Current != connection.Loop) _sentElsewhere = true;
             if (exception is null) _ = Push_NeedsGate();
         }
     }
@@ -140,10 +179,12 @@ internal sealed class EpollWriter(EpollConnection connection) : PipeWriter, IVal
     /// <summary>On the loop's thread: the kernel takes bytes again.</summary>
     public void OnWritable()
     {
+        // Sends from elsewhere alone could find the kernel's buffer full just now; they say so before they send.
+        if (_writable && !_sentElsewhere) return;
         lock (_gate)
         {
             _writable = true;
-            if (_end == _start || !Push_NeedsGate() || !_waiting) return;
+            if (!Push_NeedsGate() || !_waiting) return;
         }
         EndWait(canceled: false, null);
     }

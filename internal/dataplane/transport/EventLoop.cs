@@ -202,6 +202,7 @@ internal sealed unsafe partial class EventLoop
         }
         Volatile.Write(ref _busySince, 0);
         NativeMemory.Free(events);
+        SplicePipe.CloseKept();
         _current = null;
         End();
     }

@@ -11,7 +11,7 @@ internal static unsafe partial class Libc
 {
     public const uint EpollIn = 0x1, EpollOut = 0x4, EpollErr = 0x8, EpollHup = 0x10, EpollRdHup = 0x2000, EpollEdge = 0x8000_0000;
     public const int EpollCtlAdd = 1, EpollCtlDel = 2;
-    public const int Eintr = 4, Eagain = 11, Enomem = 12, Enfile = 23, Emfile = 24, Enobufs = 105, Einprogress = 115, Ecanceled = 125;
+    public const int Eintr = 4, Eagain = 11, Enomem = 12, Einval = 22, Enfile = 23, Emfile = 24, Enosys = 38, Enobufs = 105, Einprogress = 115, Ecanceled = 125;
     public const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
     public const int SockStreamNonBlockCloExec = 1 | 0x800 | 0x80000, NonBlockCloExec = 0x800 | 0x80000, CloExec = 0x80000;
     public const int SolSocket = 1, SoReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15;
@@ -100,6 +100,22 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "shutdown")]
     public static partial int Shutdown(int fd, int how);
+
+    public const int SetPipeSize = 1031;
+
+    [LibraryImport("libc", EntryPoint = "pipe2")]
+    public static partial int Pipe(int* ends, int flags);
+
+    [LibraryImport("libc", EntryPoint = "fcntl")]
+    public static partial int Control(int fd, int command, nint argument);
+
+    // SPLICE_F_MOVE | SPLICE_F_NONBLOCK: pages change hands where they can, and nobody waits. Past the point of cancellation, as above.
+    public static nint Splice(int from, int to, nint most) => Call6(SpliceNumber, from, null, to, null, most, 1 | 2);
+
+    private static readonly nint SpliceNumber = IsX64 ? 275 : 76;
+
+    [LibraryImport("libc", EntryPoint = "syscall"), SuppressGCTransition]
+    private static partial nint Call6(nint number, nint from, long* fromOffset, nint to, long* toOffset, nint most, nint flags);
 
     [LibraryImport("libc", EntryPoint = "close")]
     public static partial int Close(int fd);

@@ -138,6 +138,17 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
     /// <summary>A receive might find something, if only the end.</summary>
     public bool MayReceive => _readable || !IsOpen;
 
+    /// <summary>As <see cref="TryReceive"/>, into a pipe.</summary>
+    public int TrySplice(SplicePipe into, int most)
+    {
+        if (!IsOpen) return Reset;
+        if (!_readable) return LoopSocket.Again;
+        int n = into.Fill(_socket, most);
+        // Less than was asked for may be all that the pipe has room for: only this says that the kernel's buffer is empty.
+        if (n == LoopSocket.Again && into.Held == 0 && !SplicePipe.IsRefused) _readable = false;
+        return n;
+    }
+
     /// <summary>Told when there may be something to receive, by who does not wait; null for nobody.</summary>
     public IReceiver? Receiver { get; set; }
 

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using Gateway.DataPlane.Transport;
 
 namespace Gateway.DataPlane.Proxy.Direct;
 
@@ -49,6 +50,12 @@ internal sealed class DirectBody(DirectResponse response) : PipeWriter
         Begin(DirectFraming.AsIs, length, output);
         Written = length;
     }
+
+    /// <summary>Where bytes of the body may go past this, told of with <see cref="Took"/>: as they are, to a socket of the loop; null where they may not.</summary>
+    public EpollWriter? Socket => _framing == DirectFraming.AsIs ? _output as EpollWriter : null;
+
+    /// <summary>So many bytes have gone to <see cref="Socket"/>; no more than the head promised.</summary>
+    public void Took(int bytes) => Written += bytes;
 
     /// <summary>Writes what ends the body.</summary>
     public void End()

@@ -69,11 +69,15 @@ internal sealed partial class Http1Forwarder
     public static void EndAnswered(Exchange exchange, BegunAttempt begun)
     {
         Http1Response response = exchange.Http1;
-        bool reusable = exchange.Context.Category == ErrorCategory.None && response.IsReusable;
+        bool good = exchange.Context.Category == ErrorCategory.None, reusable = response.IsReusable;
         response.End();
         LoopConnection connection = begun.Connection!;
         // A deadline that struck just now has an abort of this very connection on its way.
-        if (exchange.Deadline.Unguard() && reusable) ((LoopUpstream)begun.Endpoint!.Upstream).Return(connection);
-        else connection.Close(reset: exchange.Context.Category != ErrorCategory.None);
+        if (good && exchange.Deadline.UnguardAndEnd() && reusable) ((LoopUpstream)begun.Endpoint!.Upstream).Return(connection);
+        else
+        {
+            exchange.Deadline.Unguard();
+            connection.Close(reset: !good);
+        }
     }
 }

@@ -177,6 +177,20 @@ internal sealed class Http1Response : Stream
         return true;
     }
 
+    /// <summary>As <see cref="TryReadPlain"/>, into a pipe; nothing of the body may be left that came with the head.</summary>
+    /// <exception cref="HttpIOException">The connection ended before the body did.</exception>
+    public bool TrySplice(SplicePipe into, out int read)
+    {
+        read = 0;
+        int n = _connection.TrySplice(into, (int)Math.Min(Left, int.MaxValue));
+        if (n == LoopSocket.Again) return false;
+        read = Received(n, onlyWait: false);
+        return true;
+    }
+
+    /// <summary>Bytes of the body that came with the head and are still to be read.</summary>
+    public bool HasBuffered => _start < _end;
+
     /// <summary>The loop of the connection: reads happen on its thread.</summary>
     public EventLoop Loop => _connection.Loop;
 
