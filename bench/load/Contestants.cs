@@ -7,6 +7,7 @@ internal sealed class Contestants(string folder, string repository)
 {
     public const int OriginPort = 19001;
     public const int SlowPort = 19002;
+    public const int GrpcPort = 19003;
     private const string ProxyCore = "0";
     private const string LoadCore = "1";
 
@@ -29,7 +30,11 @@ internal sealed class Contestants(string folder, string repository)
 
     public static Process StartSlowOrigin() => ProcessTree.Start(Self, $"slow {SlowPort} 100", LoadCore);
 
+    public static Process StartGrpcOrigin() => ProcessTree.Start(Self, $"grpc-echo {GrpcPort}", LoadCore);
+
+    /// <param name="name">In the table.</param>
     /// <param name="cores">As taskset takes them.</param>
+    /// <param name="arguments">More of them.</param>
     public Contestant Gateway(string name = "gateway", string cores = ProxyCore, string arguments = "") => new(name, 19100, _ =>
     {
         Write("gateway.json", $$"""
@@ -38,22 +43,29 @@ internal sealed class Contestants(string folder, string repository)
                 { "name": "plain", "address": "127.0.0.1:19100", "limits": { "connections": 0 } },
                 { "name": "tls", "address": "127.0.0.1:19101", "tls": { "certificates": ["site"] } },
                 { "name": "h2c", "address": "127.0.0.1:19102" },
-                { "name": "slow", "address": "127.0.0.1:19110", "limits": { "connections": 0 } } ],
+                { "name": "slow", "address": "127.0.0.1:19110", "limits": { "connections": 0 } },
+                { "name": "grpc", "address": "127.0.0.1:19120" },
+                { "name": "resilient", "address": "127.0.0.1:19130", "limits": { "connections": 10000, "connectionsPerAddress": 5000,
+                  "connectionRatePerAddress": { "perSecond": 1000000 }, "requestRatePerAddress": { "perSecond": 1000000 } } } ],
               "certificates": { "site": { "certFile": "cert.pem", "keyFile": "key.pem" } },
               "routes": [
                 { "name": "slow", "listeners": ["slow"], "pool": "slow" },
-                { "name": "resilient", "match": { "hosts": ["{{Scenario.ResilientHost}}"] }, "pool": "resilient",
-                  "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "overload": { "maxInflight": 2000 } },
+                { "name": "grpc", "listeners": ["grpc"], "pool": "grpc", "bodyBytes": 0 },
+                { "name": "resilient", "listeners": ["resilient"], "pool": "resilient",
+                  "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "hedge": { "after": "5s" },
+                  "timeouts": { "deadlineHeader": "x-request-timeout" }, "overload": { "maxInflight": 2000, "adaptive": true } },
                 { "name": "all", "pool": "origin" } ],
               "pools": {
-                "origin": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }] },
+                "origin": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }], "breaker": {} },
                 "resilient": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }], "loadBalancing": "peakEwma", "breaker": {}, "outlier": { "latency": {} },
-                  "connections": { "maxPerEndpoint": 2000, "maxRequestsPerEndpoint": 2000 } },
+                  "connections": { "maxPerEndpoint": 2000, "maxRequestsPerEndpoint": 2000 }, "slowStart": "1s", "affinity": { "cookie": "gw" },
+                  "health": { "active": { "path": "/small", "interval": "1s" } } },
+                "grpc": { "endpoints": [{ "address": "127.0.0.1:{{GrpcPort}}" }], "protocol": "grpc" },
                 "slow": { "endpoints": [{ "address": "127.0.0.1:{{SlowPort}}" }] } },
               "accessLog": { "output": "{{folder}}/gateway-access.log" } }
             """);
         return ProcessTree.Start(Path.Combine(repository, "bin/gateway"), $"run --config {folder}/gateway.json --data-dir {folder}/data --admin 127.0.0.1:19109 {arguments} {Environment.GetEnvironmentVariable("GATEWAY_ARGS")}", cores);
-    }, "this commit")
+    }, FirstLine("git", $"-C {repository} rev-parse --short HEAD"))
     { Logs = true, Measures = true };
 
     /// <param name="logs">With an access log, buffered as its documentation advises for load.</param>
@@ -68,11 +80,13 @@ internal sealed class Contestants(string folder, string repository)
               proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $http_host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
               proxy_buffers 16 64k; proxy_buffer_size 64k; proxy_busy_buffers_size 128k;
               upstream origin { server 127.0.0.1:{{OriginPort}}; keepalive 2048; keepalive_requests 1000000000; }
+              upstream grpc { server 127.0.0.1:{{GrpcPort}}; keepalive 2048; keepalive_requests 1000000000; }
               upstream slow { server 127.0.0.1:{{SlowPort}}; keepalive 2048; keepalive_requests 1000000000; }
               server { listen 127.0.0.1:{{c.BasePort}} backlog=8192; location / { proxy_pass http://origin; } }
               server { listen 127.0.0.1:{{c.BasePort + 1}} ssl backlog=8192; ssl_certificate {{folder}}/cert.pem; ssl_certificate_key {{folder}}/key.pem; location / { proxy_pass http://origin; } }
               server { listen 127.0.0.1:{{c.BasePort + 2}} http2 backlog=8192; location / { proxy_pass http://origin; } }
               server { listen 127.0.0.1:{{c.BasePort + 10}} backlog=8192; location / { proxy_pass http://slow; } }
+              server { listen 127.0.0.1:{{c.BasePort + 20}} http2 backlog=8192; client_max_body_size 0; location / { grpc_pass grpc://grpc; } }
             }
             """);
         return ProcessTree.Start("nginx", $"-c {folder}/{name}.conf -p {folder}", ProxyCore);
@@ -110,6 +124,11 @@ internal sealed class Contestants(string folder, string repository)
             frontend slow
               bind 127.0.0.1:{{c.BasePort + 10}} backlog 8192
               default_backend slow
+            frontend grpc
+              bind 127.0.0.1:{{c.BasePort + 20}} proto h2
+              default_backend grpc
+            backend grpc
+              server o 127.0.0.1:{{GrpcPort}} proto h2
             backend origin
               server o 127.0.0.1:{{OriginPort}}
             backend slow

@@ -17,19 +17,24 @@ internal static partial class Measurement
     /// <param name="loadCore">Where the load tool runs, as taskset takes it; null for anywhere.</param>
     public static async Task<Row> RunAsync(Scenario scenario, Contestant contestant, int round, int seconds, string? loadCore = "1")
     {
-        string arguments = scenario.Arguments.Replace("{url}", contestant.Url(scenario)).Replace("{seconds}", seconds.ToString(CultureInfo.InvariantCulture));
         string times = Path.GetTempFileName();
-        arguments = (scenario.Tool == "wrk" ? "--latency " : $"--log-file={times} ") + arguments;
+        string command = scenario.CommandLine(contestant, seconds) + scenario.Tool switch { "wrk" => " --latency", "h2load" => $" --log-file={times}", _ => "" };
+        if (scenario.Tool == Scenario.OwnTool) command = $"{Environment.ProcessPath} {command}";
         double allocated = await contestant.AllocatedAsync();
         (double user, double system, _) = ProcessTree.Read(contestant.Process.Id);
         long started = Stopwatch.GetTimestamp();
-        using Process tool = ProcessTree.Start(scenario.Tool, arguments, loadCore);
+        using Process tool = ProcessTree.Start(command, "", loadCore);
         string output = await tool.StandardOutput.ReadToEndAsync() + await tool.StandardError.ReadToEndAsync();
         await tool.WaitForExitAsync();
         double elapsed = Stopwatch.GetElapsedTime(started).TotalSeconds;
         (double userAfter, double systemAfter, long resident) = ProcessTree.Read(contestant.Process.Id);
         allocated = await contestant.AllocatedAsync() - allocated;
-        (long requests, long errors, double p50, double p99) = scenario.Tool == "wrk" ? Wrk(output) : H2Load(output, times);
+        (long requests, long errors, double p50, double p99) = scenario.Tool switch
+        {
+            "wrk" => Wrk(output),
+            "h2load" => H2Load(output, times),
+            _ => Grpc(output),
+        };
         File.Delete(times);
         double n = Math.Max(requests, 1);
         return new Row(scenario.Name, contestant.Name, round, requests, elapsed, (userAfter - user) * 1e6 / n, (systemAfter - system) * 1e6 / n, p50, p99, resident / 1048576.0, allocated / n, errors);
@@ -54,6 +59,14 @@ internal static partial class Measurement
         double Percentile(double share) => took.Length == 0 ? double.NaN : took[(int)((took.Length - 1) * share)];
         return (long.Parse(done.Groups[1].Value, CultureInfo.InvariantCulture), long.Parse(done.Groups[2].Value, CultureInfo.InvariantCulture) + long.Parse(done.Groups[3].Value, CultureInfo.InvariantCulture),
             Percentile(0.5), Percentile(0.99));
+    }
+
+    private static (long, long, double, double) Grpc(string output)
+    {
+        Match done = Regex.Match(output, @"(\d+) messages, (\d+) errors, p50 ([\d.]+) ms, p99 ([\d.]+) ms");
+        if (!done.Success) throw new InvalidOperationException(output);
+        double Of(int group) => double.Parse(done.Groups[group].Value, CultureInfo.InvariantCulture);
+        return ((long)Of(1), (long)Of(2), Of(3), Of(4));
     }
 
     private static double Milliseconds(string output, string pattern)

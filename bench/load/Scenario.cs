@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Gateway.Bench.Load;
 
 /// <summary>Which port of a contestant a scenario talks to.</summary>
@@ -8,6 +10,12 @@ internal enum Door
 
     /// <summary>HTTP/2 in clear text by prior knowledge.</summary>
     H2c,
+
+    /// <summary>HTTP/2 in clear text to an upstream of gRPC.</summary>
+    Grpc,
+
+    /// <summary>Of the gateway the listener whose limits and whose route's policies are all on; of the others the plain one.</summary>
+    Resilient,
 }
 
 /// <summary>One load: the tool's command line, with {url} for the address and {seconds} for the duration.</summary>
@@ -16,25 +24,33 @@ internal sealed record Scenario(string Name, string Tool, string Arguments, stri
     /// <summary>Every contestant writes an access log, as the gateway always does; plain YARP, which has none, is left out.</summary>
     public bool Logged { get; init; }
 
-    /// <summary>For this host the gateway has a route with breaker, outlier ejection, retries, caps and limits on; to the others it is any host.</summary>
-    public const string ResilientHost = "resilient.test";
+    /// <summary>What is asked of the gateway here; null for nothing.</summary>
+    public Target[] Targets { get; init; } = [];
+
+    /// <summary>For the path of a tool that is a mode of this program.</summary>
+    public const string OwnTool = "grpc";
+
+    /// <summary>The line that loads a contestant, as a shell takes it.</summary>
+    public string CommandLine(Contestant contestant, int seconds) =>
+        $"{Tool} " + Arguments.Replace("{url}", contestant.Url(this), StringComparison.Ordinal).Replace("{seconds}", seconds.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal);
 
     public static readonly Scenario[] All =
     [
-        new("64 connections", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small"),
+        new("64 connections", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small") { Targets = [Target.Better(0.95), new(0.45, Target.Yarp)] },
         new("64 connections, all with an access log", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small") { Logged = true },
-        new("64 connections, ours with all of resilience", "wrk", $"-t1 -c64 -d{{seconds}}s -H 'Host: {ResilientHost}' {{url}}", "/small"),
-        new("1000 connections", "wrk", "-t1 -c1000 -d{seconds}s {url}", "/small"),
+        new("64 connections, ours with all of resilience", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small", Door.Resilient),
+        new("1000 connections", "wrk", "-t1 -c1000 -d{seconds}s {url}", "/small") { Targets = [Target.Better(0.90)] },
         new("4 connections", "wrk", "-t1 -c4 -d{seconds}s {url}", "/small"),
         new("10 more request headers", "wrk", "-t1 -c64 -d{seconds}s " + string.Concat(Enumerable.Range(1, 10).Select(i => $"-H 'x-header-{i}: value-{i}' ")) + "{url}", "/small"),
-        new("100 KB bodies", "wrk", "-t1 -c64 -d{seconds}s {url}", "/large"),
-        new("TLS keep-alive", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small", Door.Tls),
-        new("HTTP/2 16 x 16 streams", "h2load", "-t1 -c16 -m16 -D{seconds} {url}", "/small", Door.H2c),
-        new("a connection per request", "wrk", "-t1 -c64 -d{seconds}s -H 'Connection: close' {url}", "/small"),
+        new("100 KB bodies", "wrk", "-t1 -c64 -d{seconds}s {url}", "/large") { Targets = [Target.Better(1.00)] },
+        new("TLS keep-alive", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small", Door.Tls) { Targets = [Target.Better(0.95)] },
+        new("HTTP/2 16 x 16 streams", "h2load", "-t1 -c16 -m16 -D{seconds} {url}", "/small", Door.H2c) { Targets = [new(1.3, Target.HaProxy)] },
+        new("gRPC two-way calls 16 x 16, per message", OwnTool, "{url} 16 16 {seconds}", "/bench.Echo/Echo", Door.Grpc) { Targets = [new(1.3, Target.HaProxy)] },
+        new("a connection per request", "wrk", "-t1 -c64 -d{seconds}s -H 'Connection: close' {url}", "/small") { Targets = [Target.Better(1.2)] },
         new("slow upstream (100 ms), 1000 connections", "wrk", "-t1 -c1000 -d{seconds}s {url}", "/small", Slow: true),
     ];
 
     /// <summary>Whether that contestant takes part.</summary>
     public bool Takes(Contestant contestant) => contestant.Name == "gateway"
-        || (Logged ? contestant.Logs : !contestant.Logs && !(Slow && contestant.Name == "plain YARP"));
+        || (Logged ? contestant.Logs : !contestant.Logs && !((Slow || Door == Door.Grpc) && contestant.Name == Target.Yarp));
 }

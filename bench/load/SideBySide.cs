@@ -43,7 +43,7 @@ internal static class SideBySide
         {
             foreach (Contestant contestant in all) contestant.Dispose();
         }
-        arguments.Publish(Report.Write(rows, all, idle, starts, seconds, rounds));
+        arguments.Publish(Report.Write(new Results(scenarios, rows, all, idle, starts, seconds, rounds)));
         return 0;
     }
 }

@@ -13,6 +13,7 @@ internal sealed class Stage : IDisposable
 
     private readonly Process _origin;
     private readonly Process _slow;
+    private readonly Process _grpc;
     private readonly Syslog _syslog;
 
     private Stage(string folder, bool everywhere)
@@ -23,6 +24,7 @@ internal sealed class Stage : IDisposable
         _syslog = new Syslog(Contestants.SyslogSocket);
         _origin = Contestants.StartOrigin(everywhere);
         _slow = Contestants.StartSlowOrigin();
+        _grpc = Contestants.StartGrpcOrigin();
     }
 
     public string Folder { get; }
@@ -47,6 +49,7 @@ internal sealed class Stage : IDisposable
         {
             await WaitForAsync(Contestants.OriginPort);
             await WaitForAsync(Contestants.SlowPort);
+            await WaitForAsync(Contestants.GrpcPort);
             return stage;
         }
         catch
@@ -77,7 +80,7 @@ internal sealed class Stage : IDisposable
 
     public void Dispose()
     {
-        foreach (Process helper in (Process[])[_origin, _slow])
+        foreach (Process helper in (Process[])[_origin, _slow, _grpc])
         {
             if (!helper.HasExited) helper.Kill(entireProcessTree: true);
             helper.Dispose();
