@@ -23,6 +23,20 @@ public class RetryBudgetBenchmark
     [Benchmark(OperationsPerInvoke = Each)]
     public void PerClient() => OnThreads(() => _clients.Request((ulong)Environment.CurrentManagedThreadId * 0x9E3779B97F4A7C15, TimeProvider.System.GetTimestamp()));
 
+    /// <summary>What a retry pays; most are refused, as when all requests fail.</summary>
+    [Benchmark(OperationsPerInvoke = Each)]
+    public void TryTake() => OnThreads(() => _ours.TryTake(TimeProvider.System.GetTimestamp()));
+
+    [Benchmark(OperationsPerInvoke = Each)]
+    public void TryTakeUnderALock() => OnThreads(() =>
+    {
+        _ = TimeProvider.System.GetTimestamp();
+        lock (_gate)
+        {
+            if (_tokens >= 1) _tokens--;
+        }
+    });
+
     [Benchmark(OperationsPerInvoke = Each)]
     public void TokensUnderALock() => OnThreads(() =>
     {

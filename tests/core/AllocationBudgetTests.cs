@@ -7,7 +7,7 @@ namespace Gateway.Core.Tests;
 public sealed class AllocationBudgetTests
 {
     [Fact]
-    public void EachMeasuredOperation_StaysInItsBudget_AndHasOne() => Assert.Equal("", AllocationBudget.Violations("core", CoreOperations.All().Concat(OutlierOperations.All()).Concat(LimitOperations.All())));
+    public void EachMeasuredOperation_StaysInItsBudget_AndHasOne() => Assert.Equal("", AllocationBudget.Violations("core", CoreOperations.All().Concat(Http1Operations.All()).Concat(OutlierOperations.All()).Concat(LimitOperations.All())));
 
     [Fact]
     public void TheMeasure_SeesAnAllocation()

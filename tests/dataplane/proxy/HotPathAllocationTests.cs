@@ -1,6 +1,8 @@
+using System.Buffers;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
 using Gateway.DataPlane.Proxy;
+using Gateway.DataPlane.Proxy.Direct;
 using Gateway.DataPlane.Proxy.Http1;
 using Gateway.DataPlane.Tests.Transport;
 using Gateway.DataPlane.Transport;
@@ -53,6 +55,40 @@ public sealed class HotPathAllocationTests
         }
         );
 
+        var timers = new LoopTimers(0);
+        var timer = new Timer();
+        yield return ("LoopTimers.SetAndClear", Times, () =>
+        {
+            timers.Set(timer, 5000);
+            timers.Clear(timer);
+        }
+        );
+
+        var pool = new BlockPool();
+        var blocks = new IMemoryOwner<byte>[64];
+        yield return ("BlockPool.64", Times / 10, () =>
+        {
+            for (int i = 0; i < blocks.Length; i++) blocks[i] = pool.Rent();
+            foreach (IMemoryOwner<byte> rentedBlock in blocks) rentedBlock.Dispose();
+        }
+        );
+
+        byte[] name = "x-request-cost"u8.ToArray(), value = "4711"u8.ToArray();
+        yield return ("HeaderText.Known", Times, () =>
+        {
+            _ = HeaderText.OfThread.OfName(name, out _, out _);
+            _ = HeaderText.OfThread.Of(value);
+        }
+        );
+
+        FieldTable table = [];
+        yield return ("FieldTable.Fill", Times, () =>
+        {
+            for (int i = 0; i < 12; i++) table.Append("Accept", "*/*");
+            table.Clear();
+        }
+        );
+
         var fields = new RequestFields();
         var headers = new ServerHeaders { ["Host"] = "a.test", ["Accept"] = "*/*", ["User-Agent"] = "test", ["X-Mine"] = "1" };
         yield return ("RequestFields.Same", Times, () => fields.Read(headers));
@@ -88,6 +124,13 @@ public sealed class HotPathAllocationTests
         if (depth > 0) return 1 + await NestAsync(depth - 1, signal);
         await signal.Task;
         return 0;
+    }
+
+    private sealed class Timer : LoopTimer
+    {
+        public override void OnDue()
+        {
+        }
     }
 
     /// <summary>As the server's own: enumerated without a new enumerator for each request.</summary>
