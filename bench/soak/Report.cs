@@ -16,7 +16,7 @@ internal static class Report
         Text("# Soak");
         Text();
         Line($"{result.Duration.TotalSeconds:0} s of mixed load at about {result.Rate} actions per second against the built gateway with its defaults and an access log to a file, {result.Swaps} configurations applied over the admin API, one each second. ");
-        Text("Every swap adds a route and takes one away, every second one changes the endpoints of the pool that the good traffic goes to. An action is a request or, of a WebSocket, a message and its echo.");
+        Text("Every swap adds a route and takes one away, every second one changes the endpoints of the pool that the good traffic goes to. An action is a request, of a WebSocket a message and its echo, of gRPC a call of five.");
         Text();
         Line($"Machine: {Environment.ProcessorCount} cores, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}. Clients, origins and gateway share them, and other work ran beside.");
         Text();

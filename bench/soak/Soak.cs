@@ -27,10 +27,10 @@ internal static class Soak
 
     public static async Task<SoakResult> RunAsync(TimeSpan duration, int rate)
     {
-        using var logs = new TempFolder();
-        string accessLog = logs["access.log"];
-        await using SoakSite site = await SoakSite.StartAsync();
-        await using GatewayProcess gateway = await GatewayProcess.StartAsync(SoakSite.Bare(accessLog));
+        using var folder = new TempFolder();
+        string accessLog = folder["access.log"];
+        await using SoakSite site = await SoakSite.StartAsync(folder);
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(SoakSite.Bare(accessLog), new GatewayProcessOptions { Folder = folder });
         var table = new List<Sample>();
         var samples = new List<Sample>();
         var violations = new List<string>();
@@ -91,7 +91,7 @@ internal static class Soak
     {
         _ = await gateway.ApplyAsync(site.Config(0, accessLog));
         using var stop = new CancellationTokenSource();
-        Task[] clients = [.. Traffic.All(gateway.Listener()).SelectMany(t => Enumerable.Range(0, t.Clients).Select(_ => Task.Run(() => ActAsync(t, rate, tally, stop.Token))))];
+        Task[] clients = [.. Traffic.All(gateway.Listener(), gateway.Listener("tls")).SelectMany(t => Enumerable.Range(0, t.Clients).Select(_ => Task.Run(() => ActAsync(t, rate, tally, stop.Token))))];
         int swaps = 0;
         long start = Stopwatch.GetTimestamp();
         using var second = new PeriodicTimer(TimeSpan.FromSeconds(1));

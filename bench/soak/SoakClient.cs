@@ -17,6 +17,8 @@ internal abstract class SoakClient : IAsyncDisposable
 /// <summary>One HTTP/1.1 request after another over one connection for as long as the server keeps it, at most some hundreds: then another connection.</summary>
 /// <param name="bodyBytes">How long a body of status 200 must be; null for any length.</param>
 /// <param name="bodyStart">How it must begin.</param>
+/// <param name="web">With TLS when it says https.</param>
+/// <param name="request">The bytes of each request.</param>
 internal sealed class KeepAliveClient(Uri web, string request, int? bodyBytes, string bodyStart = "") : SoakClient
 {
     private const int Requests = 500;
@@ -28,7 +30,7 @@ internal sealed class KeepAliveClient(Uri web, string request, int? bodyBytes, s
 
     public override async Task<string> ActAsync()
     {
-        _client ??= await RawHttpClient.ConnectAsync(web);
+        _client ??= web.Scheme == Uri.UriSchemeHttps ? await RawHttpClient.ConnectTlsAsync(web, SoakSite.ServerName) : await RawHttpClient.ConnectAsync(web);
         bool goesOn = false;
         try
         {
@@ -59,7 +61,7 @@ internal sealed class KeepAliveClient(Uri web, string request, int? bodyBytes, s
 /// <summary>Downloads over a connection of HTTP/2.</summary>
 internal sealed class Http2Client(Uri web, int bytes) : SoakClient
 {
-    private readonly HttpClient _http = H2Client.Http2(web);
+    private readonly HttpClient _http = H2Client.Http2(web, serverName: SoakSite.ServerName);
 
     public override async Task<string> ActAsync()
     {

@@ -9,11 +9,19 @@ internal sealed record Traffic(string Kind, int Clients, double Share, string[] 
     private static readonly string[] Whole = ["200"];
 
     /// <summary>All kinds; their shares add up to 1.</summary>
-    public static IEnumerable<Traffic> All(Uri web)
+    /// <param name="web">The listener without TLS.</param>
+    /// <param name="tls">The one with it.</param>
+    public static IEnumerable<Traffic> All(Uri web, Uri tls)
     {
         const string good = "Host: good.test\r\n";
         string small = $"GET /bytes/130 HTTP/1.1\r\n{good}Accept: */*\r\n\r\n", large = $"GET /bytes/100000 HTTP/1.1\r\n{good}\r\n";
-        yield return new("HTTP/1.1, small", 16, 0.45, Whole, () => new KeepAliveClient(web, small, 130));
+        yield return new("HTTP/1.1, small", 16, 0.30, Whole, () => new KeepAliveClient(web, small, 130));
+        yield return new("HTTP/1.1 over TLS, small", 4, 0.06, Whole, () => new KeepAliveClient(tls, small, 130));
+        yield return new("HTTP/1.1 over TLS, a connection per request", 2, 0.01, Whole, () => new KeepAliveClient(tls, small.Replace("Accept", "Connection: close\r\nAccept", StringComparison.Ordinal), 130));
+        yield return new("HTTP/2 over TLS, small", 2, 0.02, Whole, () => new Http2Client(tls, 130));
+        yield return new("gRPC, two-way", 4, 0.02, ["0"], () => new GrpcClient(web));
+        yield return new("through an upstream of HTTP/2", 2, 0.02, Whole, () => new KeepAliveClient(web, small.Replace("good.test", SoakSite.H2cHost, StringComparison.Ordinal), 130));
+        yield return new("through an upstream with TLS", 2, 0.02, Whole, () => new KeepAliveClient(web, small.Replace("good.test", SoakSite.HttpsHost, StringComparison.Ordinal), 130));
         yield return new("HTTP/1.1, 100 KB", 4, 0.04, Whole, () => new KeepAliveClient(web, large, 100_000));
         yield return new("HTTP/1.1, a connection per request", 4, 0.07, Whole, () => new KeepAliveClient(web, small.Replace("Accept", "Connection: close\r\nAccept", StringComparison.Ordinal), 130));
         yield return new("HTTP/1.1, chunked upload", 4, 0.04, Whole, () => new KeepAliveClient(web, ChunkedUpload(60_000), bodyBytes: null, bodyStart: "60000 "));
