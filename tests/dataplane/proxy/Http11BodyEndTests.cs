@@ -1,3 +1,4 @@
+using System.Text;
 using Gateway.TestKit;
 using Xunit;
 
@@ -35,6 +36,43 @@ public sealed class Http11BodyEndTests
         await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
         await RawHttpClient.OnceAsync(proxy.Address, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 42\r\nHost: evil\r\n\r\n");
         Assert.EndsWith("abc\r\n0\r\nX-Sum: 42\r\n\r\n", origin.ReceivedText, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task RequestBody_GoesOnWhileTheResponseOfAnHttp11UpstreamComes()
+    {
+        Assert.SkipUnless(ProxyHost.OnLoops, "the handler under the sockets transport reads the answer after the body");
+        string[] words = ["one", "two", "three"];
+        await using RawOrigin origin = RawOrigin.Start(async connection =>
+        {
+            await connection.ReadHeadAsync();
+            await connection.SendAsync("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+            foreach (string word in words)
+            {
+                await connection.ReadThroughAsync(word);
+                await connection.SendChunkAsync(word.ToUpperInvariant());
+            }
+            await connection.ReadThroughAsync("0\r\n\r\n");
+            await connection.SendAsync("0\r\n\r\n");
+            // In order, so the connection is as good as before.
+            await connection.ReadHeadAsync();
+            await connection.RespondAsync(200, "again");
+        });
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address);
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        Assert.Equal(200, (await client.ReadHeadAsync())!.Status);
+        foreach (string word in words)
+        {
+            // The next is sent when the answer to this one has come through.
+            string chunk = $"{word.Length:x}\r\n{word}\r\n";
+            await client.SendAsync(chunk);
+            Assert.Equal(chunk.ToUpperInvariant(), Encoding.ASCII.GetString(await client.ReadAsync(chunk.Length)).ToUpperInvariant());
+        }
+        await client.SendAsync("0\r\n\r\n");
+        Assert.Equal("0\r\n\r\n", Encoding.ASCII.GetString(await client.ReadAsync(5)));
+        Assert.Equal("again", (await client.RequestAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n")).Text);
+        Assert.Equal(1, origin.ConnectionCount);
     }
 
     [Fact]

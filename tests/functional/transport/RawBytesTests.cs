@@ -22,11 +22,12 @@ public sealed class RawBytesTests(TransportSites sites) : IClassFixture<Transpor
     [MemberData(nameof(Transports))]
     public async Task ARequest_IsReadWhereverItIsSplit(string transport)
     {
-        await using RawHttpClient client = await ConnectAsync(transport);
         foreach ((string request, string answer) in Requests)
         {
             for (int split = 1; split < request.Length; split++)
             {
+                // One of its own: after the first request that came in two parts, a connection is Kestrel's for good.
+                await using RawHttpClient client = await ConnectAsync(transport);
                 await client.SendAsync(request[..split]);
                 await Task.Yield();
                 await client.SendAsync(request[split..]);
