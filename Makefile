@@ -16,9 +16,11 @@ test: lint build      ## everything a contributor must pass
 	@bin/gateway schema | diff -u configs/gateway.schema.json - || { echo "configs/gateway.schema.json is stale: run 'make schema'"; exit 1; }
 	@tests/run
 
-fuzz:                 ## the response parser against its reference, SECONDS=300, SEED= to repeat a run
+fuzz:                 ## the response parser against its reference, then the short way against Kestrel, SECONDS=300 each, SEED= to repeat a run
 	@dotnet build tests/core -c Release --nologo -v quiet
+	@dotnet build tests/dataplane -c Release --nologo -v quiet
 	@GATEWAY_FUZZ_SECONDS=$(or $(SECONDS),300) GATEWAY_FUZZ_SEED=$(SEED) artifacts/bin/Gateway.Core.Tests/release/Gateway.Core.Tests -noLogo -noColor -class '*.ResponseFuzzTests' -showLiveOutput
+	@GATEWAY_FUZZ_SECONDS=$(or $(SECONDS),300) GATEWAY_FUZZ_SEED=$(SEED) artifacts/bin/Gateway.DataPlane.Tests/release/Gateway.DataPlane.Tests -noLogo -noColor -class '*.DirectAgainstKestrelTests' -showLiveOutput
 
 fmt:                  ## format the code
 	@dotnet format Gateway.sln
