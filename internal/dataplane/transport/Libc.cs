@@ -13,7 +13,7 @@ internal static unsafe partial class Libc
     public const int EpollCtlAdd = 1, EpollCtlDel = 2;
     public const int Eintr = 4, Eagain = 11, Enomem = 12, Einval = 22, Enfile = 23, Emfile = 24, Enosys = 38, Enobufs = 105, Einprogress = 115, Ecanceled = 125;
     public const int AfUnix = 1, AfInet = 2, AfInet6 = 10;
-    public const int SockStreamNonBlockCloExec = 1 | 0x800 | 0x80000, NonBlockCloExec = 0x800 | 0x80000, CloExec = 0x80000;
+    public const int SockStreamNonBlockCloExec = 1 | 0x800 | 0x80000, SockDatagramNonBlockCloExec = 2 | 0x800 | 0x80000, NonBlockCloExec = 0x800 | 0x80000, CloExec = 0x80000;
     public const int SolSocket = 1, SoReuseAddr = 2, SoError = 4, SoKeepAlive = 9, SoLinger = 13, SoReusePort = 15;
     public const int IpProtoTcp = 6, TcpNoDelay = 1, IpProtoIpv6 = 41, Ipv6V6Only = 26;
     public const int MsgPeek = 0x2, MsgTrunc = 0x20, MsgNoSignal = 0x4000;
@@ -61,7 +61,16 @@ internal static unsafe partial class Libc
 
     public static nint Send(int fd, byte* buffer, nint length, int flags) => Call(SendNumber, fd, buffer, length, flags, 0, 0);
 
-    // recvfrom and sendto, without an address: the kernel's numbers for them (arch/x86/entry/syscalls, include/uapi/asm-generic/unistd.h).
+    /// <param name="addressLength">Room for the sender's address; then its length.</param>
+    /// <param name="fd">The socket.</param>
+    /// <param name="buffer">Receives the datagram.</param>
+    /// <param name="length">Bytes of the buffer.</param>
+    /// <param name="address">Receives the sender's address.</param>
+    public static nint ReceiveFrom(int fd, byte* buffer, nint length, byte* address, int* addressLength) => Call(ReceiveNumber, fd, buffer, length, 0, (nint)address, (nint)addressLength);
+
+    public static nint SendTo(int fd, byte* buffer, nint length, byte* address, int addressLength) => Call(SendNumber, fd, buffer, length, MsgNoSignal, (nint)address, addressLength);
+
+    // recvfrom and sendto, above all without an address: the kernel's numbers for them (arch/x86/entry/syscalls, include/uapi/asm-generic/unistd.h).
     private static readonly nint ReceiveNumber = IsX64 ? 45 : 207;
     private static readonly nint SendNumber = IsX64 ? 44 : 206;
 
@@ -85,6 +94,9 @@ internal static unsafe partial class Libc
 
     [LibraryImport("libc", EntryPoint = "accept4")]
     public static partial int Accept(int fd, byte* address, int* length, int flags);
+
+    /// <summary>The next connection, non-blocking, without the peer's address; negative when there is none.</summary>
+    public static int Accept(int fd) => Accept(fd, null, null, NonBlockCloExec);
 
     [LibraryImport("libc", EntryPoint = "connect")]
     public static partial int Connect(int fd, byte* address, int length);

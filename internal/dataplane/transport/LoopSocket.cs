@@ -32,6 +32,45 @@ internal sealed unsafe class LoopSocket(EventLoop loop, int fd, int slot, uint g
         }
     }
 
+    /// <summary>A datagram and who sent it: its bytes (0 is an empty one, not an end), <see cref="Again"/>, or <see cref="Broken"/> for an error that concerns an earlier one.</summary>
+    /// <param name="buffer">What does not fit is lost.</param>
+    /// <param name="from">Of <see cref="SocketAddress.MaxLength"/>: receives the sender's address, as <see cref="SendTo"/> takes it.</param>
+    /// <param name="fromLength">Bytes of it.</param>
+    public int ReceiveFrom(Span<byte> buffer, Span<byte> from, out int fromLength)
+    {
+        fixed (byte* start = buffer, address = from)
+        {
+            while (true)
+            {
+                int length = from.Length;
+                nint n = Libc.ReceiveFrom(Fd, start, buffer.Length, address, &length);
+                fromLength = length;
+                if (n >= 0) return (int)n;
+                int error = Libc.Errno;
+                if (error == Libc.Eintr) continue;
+                return error == Libc.Eagain ? Again : Broken;
+            }
+        }
+    }
+
+    /// <summary>Sends a datagram: its bytes, <see cref="Again"/> when the kernel has no room now, or <see cref="Broken"/> when it refuses this one.</summary>
+    /// <param name="buffer">The datagram; may be empty.</param>
+    /// <param name="to">An address of the kernel's form: from <see cref="ReceiveFrom"/>, or written by <see cref="SocketAddress"/>.</param>
+    public int SendTo(ReadOnlySpan<byte> buffer, ReadOnlySpan<byte> to)
+    {
+        fixed (byte* start = buffer, address = to)
+        {
+            while (true)
+            {
+                nint n = Libc.SendTo(Fd, start, buffer.Length, address, to.Length);
+                if (n >= 0) return (int)n;
+                int error = Libc.Errno;
+                if (error == Libc.Eintr) continue;
+                return error == Libc.Eagain ? Again : Broken;
+            }
+        }
+    }
+
     /// <summary>Bytes taken by the kernel, <see cref="Again"/>, or <see cref="Broken"/>.</summary>
     public int Send(ReadOnlySpan<byte> buffer)
     {
