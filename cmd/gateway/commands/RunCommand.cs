@@ -23,8 +23,7 @@ internal static class RunCommand
     private static readonly Option<string?> FleetFile = new("--fleet-file") { HelpName = "FILE", Description = "File with that connection string, for one with a password." };
     private static readonly Option<string> FleetSchema = new("--fleet-schema") { HelpName = "NAME", DefaultValueFactory = static _ => FleetOptions.DefaultSchema, Description = "Schema of the fleet's tables, made when it is not there." };
     private static readonly Option<string?> Replica = new("--replica") { HelpName = "NAME", Description = "This gateway's name in the fleet, unlike every other's. Default: the host's name and the admin API's port." };
-    private static readonly Option<string> Transport = new Option<string>("--transport") { DefaultValueFactory = static _ => "auto", Description = "What carries connections: event loops on epoll, or .NET's sockets. auto takes epoll on Linux." }
-        .AcceptOnlyFromAmong("auto", "epoll", "sockets");
+    private static readonly Option<string> Transport = MakeTransport();
     private static readonly Option<int?> Loops = MakeLoops();
     private static readonly Option<string?> Zone = new("--zone") { HelpName = "NAME", DefaultValueFactory = static _ => Environment.GetEnvironmentVariable("GATEWAY_ZONE") is { Length: > 0 } zone ? zone : null, Description = "Where this gateway runs: endpoints with the same zone are preferred. Default: the environment variable GATEWAY_ZONE." };
     private static readonly Option<string> Level = new Option<string>("--log-level") { DefaultValueFactory = static _ => "info", Description = "Least level that is logged, to stderr." }
@@ -50,6 +49,17 @@ internal static class RunCommand
             if (result.Tokens is [var token] && !(int.TryParse(token.Value, out int count) && count is >= 1 and <= 1024)) result.AddError($"--loops wants a number from 1 to 1024, not '{token.Value}'.");
         });
         return loops;
+    }
+
+    private static Option<string> MakeTransport()
+    {
+        Option<string> transport = new Option<string>("--transport") { DefaultValueFactory = static _ => "auto", Description = "What carries connections: event loops on epoll, or .NET's sockets. auto takes epoll on Linux." }
+            .AcceptOnlyFromAmong("auto", "epoll", "sockets");
+        transport.Validators.Add(static result =>
+        {
+            if (result.Tokens is [var token] && Enum.TryParse(token.Value, ignoreCase: true, out TransportKind kind) && DataPlaneOptions.RefusalOf(kind) is { } refusal) result.AddError($"--transport: {refusal}.");
+        });
+        return transport;
     }
 
     private static RunOptions Read(ParseResult parsed)

@@ -63,6 +63,7 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
         _accessLog = new AccessLog(new AccessLogOptions(
             options.StandardOutput, options.Loggers.CreateLogger("Gateway.AccessLog"), options.Time, Metrics, Seed: (ulong)options.Time.GetTimestamp()));
         _registry = new StateRegistry(Metrics, options.Time, _logger);
+        if (DataPlaneOptions.RefusalOf(options.Transport) is { } refusal) throw new PlatformNotSupportedException(refusal);
         _loops = transport is null && options.Transport != TransportKind.Sockets && Libc.IsKnownHere
             ? new EpollTransport(options.Loops ?? Environment.ProcessorCount, options.Loggers.CreateLogger("Gateway.Transport"))
             : null;

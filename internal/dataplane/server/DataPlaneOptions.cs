@@ -1,5 +1,6 @@
 using Gateway.Config;
 using Gateway.DataPlane.Runtime;
+using Gateway.DataPlane.Transport;
 using Microsoft.Extensions.Logging;
 
 namespace Gateway.DataPlane.Server;
@@ -14,6 +15,13 @@ public sealed record DataPlaneOptions(string BaseDirectory, ILoggerFactory Logge
 
     /// <summary>What carries connections.</summary>
     public TransportKind Transport { get; init; }
+
+    /// <summary>What speaks against a transport on this machine; null for nothing.</summary>
+    public static string? RefusalOf(TransportKind transport) => RefusalOf(transport, Libc.IsKnownHere);
+
+    internal static string? RefusalOf(TransportKind transport, bool loopsAreHere) => transport == TransportKind.Epoll && !loopsAreHere
+        ? "the transport epoll needs Linux on x86-64, arm64, riscv64 or loongarch64; take auto or sockets here"
+        : null;
 
     /// <summary>Makes affinity cookies; null for a random one, which no other process knows.</summary>
     public byte[]? AffinityKey { get; init; }
