@@ -68,7 +68,7 @@ public sealed class DirectHttp1Tests
     }
 
     [Fact]
-    public async Task AHeadInPieces_IsKestrels_AndIsServed()
+    public async Task AHeadWhoseRestIsLongInComing_IsKestrels_AndIsServed()
     {
         SkipWithoutIt();
         await using RawOrigin origin = RawOrigin.Answering(Hello);
@@ -81,7 +81,7 @@ public sealed class DirectHttp1Tests
     }
 
     [Fact]
-    public async Task ABodyThatIsNotAllThere_IsKestrels_AndIsServed()
+    public async Task ABodyWhoseRestIsLongInComing_IsKestrels_AndIsServed()
     {
         SkipWithoutIt();
         await using RawOrigin origin = RawOrigin.Start(async connection => await connection.RespondAsync(200, System.Text.Encoding.Latin1.GetString(await connection.ReadBodyAsync((await connection.ReadHeadAsync())!))));
@@ -91,6 +91,48 @@ public sealed class DirectHttp1Tests
         await Eventually.Until("it is handed over", () => proxy.HandedOver == 1);
         await client.SendAsync("56789");
         Assert.Equal("0123456789", (await client.ReadResponseAsync()).Text);
+    }
+
+    [Theory]
+    [InlineData(10_000, 1)]
+    [InlineData(30_000, 1)]
+    [InlineData(100, 4)]
+    [InlineData(9_000, 7)]
+    public async Task ALongHead_AndOneInPieces_AndTheirBodies_AreServedHere(int cookie, int pieces)
+    {
+        SkipWithoutIt();
+        await using RawOrigin origin = RawOrigin.Start(async connection =>
+        {
+            while (await connection.ReadHeadAsync() is { } head)
+                await connection.RespondAsync(200, $"{RawConnection.HeaderOf(head, "cookie")!.Length} {System.Text.Encoding.Latin1.GetString(await connection.ReadBodyAsync(head))}");
+        });
+        // So long that a machine that stands still does not matter.
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { ClientRest = TimeSpan.FromMinutes(1) });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        string request = $"POST / HTTP/1.1\r\nHost: a\r\nCookie: {new string('c', cookie)}\r\nContent-Length: 12\r\n\r\nall the body";
+        for (int i = 0; i < 10; i++)
+        {
+            int size = request.Length / pieces + 1;
+            for (int at = 0; at < request.Length; at += size) await client.SendAsync(request[at..Math.Min(request.Length, at + size)]);
+            Assert.Equal($"{cookie} all the body", (await client.ReadResponseAsync()).Text);
+        }
+        Assert.Equal(0, proxy.HandedOver);
+    }
+
+    [Theory]
+    [InlineData("GET / HTTP/1.0\r\n")]
+    [InlineData("GET http://a/ HTTP/1.1\r\n")]
+    [InlineData("get / HTTP/1.1")]
+    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 16385\r\n\r\n")]
+    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")]
+    public async Task WhatCannotBecomePlain_IsNotWaitedFor(string beginning)
+    {
+        SkipWithoutIt();
+        await using RawOrigin origin = RawOrigin.Answering(Hello);
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { ClientRest = TimeSpan.FromMinutes(1) });
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        await client.SendAsync(beginning);
+        await Eventually.Until("it is handed over", () => proxy.HandedOver == 1);
     }
 
     [Fact]

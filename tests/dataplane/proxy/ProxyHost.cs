@@ -38,6 +38,9 @@ internal sealed record ProxyOptions
 
     /// <summary>How long a client may send no request, where it has the short way.</summary>
     public TimeSpan ClientIdle { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>How long the rest of a request is waited for there; null for as long as always.</summary>
+    public TimeSpan? ClientRest { get; init; }
     public int MaxConnections { get; init; }
 
     /// <summary>Per endpoint at once; 0 for as many as come.</summary>
@@ -88,6 +91,9 @@ internal sealed class ProxyHost : IAsyncDisposable
     /// <summary>Clients and HTTP/1.1 upstreams are on event loops.</summary>
     public static bool OnLoops => Loops is not null;
 
+    /// <summary>Null where they are not.</summary>
+    public static EventLoop[]? EventLoops => Loops?.Loops;
+
     private readonly KestrelServer _http1;
     private readonly KestrelServer _http2;
     private int _handedOver;
@@ -99,6 +105,9 @@ internal sealed class ProxyHost : IAsyncDisposable
     }
 
     public Uri Address { get; private set; } = null!;
+
+    /// <summary>What serves the requests.</summary>
+    public GatewayApplication Application { get; private set; } = null!;
 
     /// <summary>The same, for HTTP/2 by prior knowledge.</summary>
     public Uri Http2Address { get; private set; } = null!;
@@ -127,7 +136,7 @@ internal sealed class ProxyHost : IAsyncDisposable
         var services = new ProxyServices(host.Snapshots, host.Metrics, options.Time, new OneLogger(host.Log));
         var state = new ListenerState("test") { Slot = 0 };
         host.Publish(addresses, options, state);
-        application = new GatewayApplication(services, state);
+        host.Application = application = new GatewayApplication(services, state);
         await http1.StartAsync(application, CancellationToken.None);
         await http2.StartAsync(new GatewayApplication(services, state), CancellationToken.None);
         host.Address = AddressOf(http1);
@@ -151,7 +160,7 @@ internal sealed class ProxyHost : IAsyncDisposable
                 Interlocked.Increment(ref _handedOver);
                 return kestrel(next);
             },
-            application(), application(), options.ClientIdle, options.Time)).OnConnectionAsync(connection);
+            application(), application(), options.ClientIdle, options.Time, options.ClientRest)).OnConnectionAsync(connection);
     }
 
     private void Publish(string[] addresses, ProxyOptions options, ListenerState listener)

@@ -25,6 +25,9 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
 {
     private const int MostFields = 48;
 
+    // A browser's head with its cookies is a few KB; what is longer than this is not waited for.
+    private const int MostHead = 32 * 1024;
+
     // Field sections beyond this are parsed anew each time: an idle connection is to hold little.
     private const int MostKeptSection = 2048;
 
@@ -32,6 +35,7 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
 
     private readonly FieldTable _fields = new();
     private readonly DirectResponse _response;
+    private readonly ClientPatience _patience;
     private readonly WholeBody _body = new();
     private ConnectionContext _connection = null!;
     private byte[] _section = [];
@@ -43,7 +47,11 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
     private bool _aborted;
 
     /// <param name="patience">With this connection's client, attached to the same connections.</param>
-    public DirectConnection(TimeProvider time, ClientPatience patience) => _response = new DirectResponse(time, patience);
+    public DirectConnection(TimeProvider time, ClientPatience patience)
+    {
+        _patience = patience;
+        _response = new DirectResponse(time, patience);
+    }
 
     /// <summary>The connection is this one's from here on, until <see cref="Detach"/>.</summary>
     public void Attach(ConnectionContext connection)
@@ -80,11 +88,16 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
     public bool TryBegin(ReadOnlySpan<byte> bytes, out int taken)
     {
         taken = 0;
-        if (!PlainRequest.TryReadLine(bytes, out PlainLine line) || !ReadFields(bytes, line.FieldsStart)) return false;
+        if (!PlainRequest.TryReadLine(bytes, out PlainLine line) || !ReadFields(bytes, line.FieldsStart))
+        {
+            IsIncomplete = IsBeginning(bytes);
+            return false;
+        }
         int head = line.FieldsStart + _sectionLength;
         long length = _parsed.ContentLength;
         if (length > 0)
         {
+            IsIncomplete = length <= WholeBody.Largest;
             if (length > WholeBody.Largest || bytes.Length - head < length) return false;
             _body.Begin(bytes.Slice(head, (int)length));
             head += (int)length;
@@ -96,6 +109,15 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
         if (!Ascii.Equals(target, _target)) _target = Encoding.ASCII.GetString(target);
         _response.Begin(toHead: line.Method == PlainMethod.Head, keepAlive: !_parsed.Close);
         return true;
+    }
+
+    /// <summary>When no request could be taken: what is there may be the beginning of a plain one.</summary>
+    public bool IsIncomplete { get; private set; }
+
+    private static bool IsBeginning(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > MostHead || bytes[0] is < (byte)'A' or > (byte)'Z' || bytes.IndexOf("\r\n\r\n"u8) >= 0) return false;
+        return bytes.IndexOf((byte)'\n') < 0 || PlainRequest.TryReadLine(bytes, out _);
     }
 
     /// <summary>The response to the request that is being served.</summary>
@@ -120,7 +142,8 @@ internal sealed class DirectConnection : IFeatureCollection, IHostContextContain
             FlushResult result = flush.IsCompletedSuccessfully ? flush.GetAwaiter().GetResult() : await flush;
             if (result.IsCompleted || result.IsCanceled) return false;
         }
-        return _response.KeepsAlive && !_aborted;
+        // Who takes no answers is not served what else it has asked for.
+        return _response.KeepsAlive && !_aborted && !_patience.IsOver;
     }
 
     /// <summary>The request is over, however it ended: nothing of it is held any more.</summary>
