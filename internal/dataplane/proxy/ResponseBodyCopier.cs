@@ -63,8 +63,9 @@ internal static partial class ResponseBodyCopier
             }
             // A flush of HTTP/2 ends on the thread pool.
             if (EventLoop.Current != source.Loop) await source.Loop.Switch();
-            // One byte more than is due: see TryReadPlain.
-            int size = (int)Math.Min(Math.Max(FlushAt - pending, SmallRead), source.Left + 1);
+            // One byte more than is due: see TryReadPlain. How much is due may be anything up to the largest number.
+            int room = Math.Max(FlushAt - pending, SmallRead);
+            int size = source.Left < room ? (int)source.Left + 1 : room;
             if (source.TryReadPlain(writer.GetSpan(size), out int read))
             {
                 writer.Advance(read);

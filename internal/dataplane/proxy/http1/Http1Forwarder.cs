@@ -152,16 +152,18 @@ internal sealed partial class Http1Forwarder(ProxyServices services, AttemptJudg
                 await sending;
                 exchange.Sending = null;
             }
+            // A flush of HTTP/2 ends on the thread pool.
+            if (EventLoop.Current != loop) await loop.Switch();
             GiveBack(ref head);
-            response.End();
             exchange.HeadersReceived = false;
             if (connection is not null)
             {
-                if (EventLoop.Current != loop) await loop.Switch();
                 // A deadline that struck just now has an abort of this very connection on its way.
                 if (deadline.Unguard() && reusable) upstream.Return(connection);
+                // Who left has a receive waiting, perhaps into the response's own buffer: closed first, it writes to nobody's memory.
                 else connection.Close(reset: request.Category != ErrorCategory.None);
             }
+            response.End();
         }
     }
 
