@@ -21,8 +21,17 @@ internal sealed class Http1Response : Stream
     // Of one request; endless ones would keep the loop busy and say nothing. Go's client stops at 5.
     private const int MostInterim = 16;
 
+    // One for all responses of a loop: nearly always a head is parsed and copied without another in between.
     [ThreadStatic]
-    private static HeaderField[]? _fields;
+    private static ParsedFields? _fields;
+
+    private sealed class ParsedFields
+    {
+        public readonly HeaderField[] All = new HeaderField[MostFields];
+
+        /// <summary>Whose head they are of; null for trailers.</summary>
+        public Http1Response? Of;
+    }
 
     private LoopConnection _connection = null!;
     private byte[] _buffer = [];
@@ -42,8 +51,8 @@ internal sealed class Http1Response : Stream
     /// <summary>The bytes of the head; valid until the body is read.</summary>
     public ReadOnlySpan<byte> HeadBytes => _buffer.AsSpan(_start - _head.Length, _head.Length);
 
-    /// <summary>The fields of the head just parsed; valid on this thread until the next parse on it.</summary>
-    public ReadOnlySpan<HeaderField> Fields => _fields.AsSpan(0, _head.FieldCount);
+    /// <summary>The fields of the head; to be looked at at once, valid until the body is read.</summary>
+    public ReadOnlySpan<HeaderField> Fields => (_fields is { } parsed && ReferenceEquals(parsed.Of, this) ? parsed : ParsedAgain()).All.AsSpan(0, _head.FieldCount);
 
     public BodyFraming Framing => _framing;
 
@@ -79,6 +88,7 @@ internal sealed class Http1Response : Stream
         if (_buffer.Length != 0) LoopBuffers.Return(_buffer);
         _buffer = [];
         _connection = null!;
+        if (_fields is { } parsed && ReferenceEquals(parsed.Of, this)) parsed.Of = null;
     }
 
     /// <summary>
@@ -311,7 +321,9 @@ internal sealed class Http1Response : Stream
         while (true)
         {
             int position = _start;
-            HeaderField[] fields = _fields ??= new HeaderField[MostFields];
+            ParsedFields parsed = _fields ??= new ParsedFields();
+            parsed.Of = null;
+            HeaderField[] fields = parsed.All;
             ParseStatus status = FieldParser.Parse(_buffer.AsSpan(0, _end), ref position, fields, out int count, out _);
             if (status == ParseStatus.Complete)
             {
@@ -342,8 +354,21 @@ internal sealed class Http1Response : Stream
     private static void Truncated() =>
         throw new HttpIOException(HttpRequestError.ResponseEnded, "The upstream closed the connection before the end of the response.");
 
-    private ParseStatus Parse() =>
-        Core.Http1.ResponseHead.Parse(_buffer.AsSpan(_start, _end - _start), _fields ??= new HeaderField[MostFields], out _head);
+    private ParseStatus Parse()
+    {
+        ParsedFields parsed = _fields ??= new ParsedFields();
+        parsed.Of = this;
+        return Core.Http1.ResponseHead.Parse(_buffer.AsSpan(_start, _end - _start), parsed.All, out _head);
+    }
+
+    // Other heads were parsed on this thread since: whoever waited between the head and its fields finds them all the same.
+    private ParsedFields ParsedAgain()
+    {
+        ParsedFields parsed = _fields ??= new ParsedFields();
+        parsed.Of = this;
+        _ = Core.Http1.ResponseHead.Parse(HeadBytes, parsed.All, out _);
+        return parsed;
+    }
 
     private void MakeRoom()
     {
