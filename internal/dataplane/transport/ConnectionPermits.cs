@@ -14,9 +14,9 @@ internal sealed class ConnectionPermits(int most)
     private int _taken;
     private int _passedOver;
 
-    private sealed class Waiter(EventLoop? loop)
+    private sealed class Waiter(EventLoop loop)
     {
-        public EventLoop? Loop { get; } = loop;
+        public EventLoop Loop { get; } = loop;
         public TaskCompletionSource<LoopConnection?> Turn { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
@@ -39,7 +39,11 @@ internal sealed class ConnectionPermits(int most)
     }
 
     /// <summary>Completes with a connection of the loop that became free, or with null: then a permit for a new one is taken. Cancelled, it leaves the line.</summary>
-    public async Task<LoopConnection?> TakeAsync(EventLoop? loop, CancellationToken cancellationToken)
+    /// <param name="onWait">
+    /// Called with the loop once it stands in line, and not before: what is asked to free a permit then either finds somebody in line, or has
+    /// not been asked yet. Null for nothing to be asked.
+    /// </param>
+    public async Task<LoopConnection?> TakeAsync(EventLoop loop, CancellationToken cancellationToken, Action<EventLoop>? onWait = null)
     {
         LinkedListNode<Waiter> place;
         lock (_gate)
@@ -51,6 +55,7 @@ internal sealed class ConnectionPermits(int most)
             }
             place = _waiting.AddLast(new Waiter(loop));
         }
+        onWait?.Invoke(loop);
         await using CancellationTokenRegistration _ = cancellationToken.UnsafeRegister(
             state =>
             {

@@ -206,6 +206,13 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
         else Loop.Post(static connection => ((LoopConnection)connection!).Close(reset: true), this);
     }
 
+    /// <summary>From any thread: gives up a connect that has not succeeded yet; a connection that is open by the time stays so.</summary>
+    public void AbortConnect()
+    {
+        if (EventLoop.Current != Loop) Loop.Post(static connection => ((LoopConnection)connection!).AbortConnect(), this);
+        else if (_connecting) Close(reset: true);
+    }
+
     /// <summary>From any thread: what waits ends as broken, and the peer sees the end of the stream.</summary>
     public void End()
     {

@@ -62,14 +62,18 @@ internal sealed class LoopUpstream : Upstream
     /// <summary>A permit for one more connection, to be used with <see cref="ConnectAsync"/>. False: the endpoint has as many as it may.</summary>
     public bool TryPermit() => _permits is null || _permits.TryTake();
 
-    /// <summary>Waits for a permit, after a <see cref="TryPermit"/> that found none. On the loop's thread, and ends there, unless it is cancelled.</summary>
+    /// <summary>Waits for a permit, after a <see cref="TryPermit"/> that found none. On the loop's thread, and ends there.</summary>
     /// <returns>A connection that came free meanwhile, in place of the permit; null for the permit.</returns>
     public async ValueTask<LoopConnection?> WaitForPermitAsync(EventLoop loop, CancellationToken cancellationToken)
     {
-        AskForIdle(loop);
-        LoopConnection? freed = await _permits!.TakeAsync(loop, cancellationToken);
-        await loop.Switch();
-        return freed;
+        try
+        {
+            return await _permits!.TakeAsync(loop, cancellationToken, AskForIdle);
+        }
+        finally
+        {
+            await loop.Switch();
+        }
     }
 
     /// <summary>A new connection on the loop, by a permit that is given back when there is none. On the loop's thread, and ends there.</summary>
@@ -87,7 +91,7 @@ internal sealed class LoopUpstream : Upstream
             {
                 await loop.Switch();
                 (LoopConnection connection, ValueTask<bool> connecting) = LoopConnection.Connect(loop, endPoint, _pools[loop.Index]);
-                await using (timeout.Token.UnsafeRegister(static c => ((LoopConnection)c!).Abort(), connection))
+                await using (timeout.Token.UnsafeRegister(static c => ((LoopConnection)c!).AbortConnect(), connection))
                 {
                     connected = await connecting;
                 }

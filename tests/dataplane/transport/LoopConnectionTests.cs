@@ -16,9 +16,10 @@ public sealed class LoopConnectionTests : IDisposable
 
     public void Dispose() => _loop.Stop();
 
+    /// <summary>To be called on the loop: begun elsewhere, it might end before it is awaited, and its caller would go on where it was.</summary>
     private async Task<LoopConnection> ConnectAsync(int port, LoopPool? pool = null)
     {
-        await _loop.Switch();
+        Assert.Same(_loop, EventLoop.Current);
         (LoopConnection connection, ValueTask<bool> connected) = LoopConnection.Connect(_loop, new IPEndPoint(IPAddress.Loopback, port), pool);
         Assert.True(await connected);
         return connection;
@@ -41,12 +42,36 @@ public sealed class LoopConnectionTests : IDisposable
     public async Task What_is_sent_arrives_and_what_is_answered_is_received_on_the_loop()
     {
         await using RawOrigin origin = RawOrigin.Start(async c => await c.SendAsync((await c.ReadAsync(4)).Reverse().ToArray()));
+        await _loop.Switch();
         LoopConnection connection = await ConnectAsync(origin.Port);
         Assert.True(await connection.SendAsync("abcd"u8.ToArray()));
         Assert.Equal("dcba", await ReadAsync(connection, 4));
         Assert.Same(_loop, EventLoop.Current);
         connection.Close(reset: false);
         Assert.Equal(0, _loop.OpenSockets);
+    }
+
+    [Fact]
+    public async Task A_connect_that_is_given_up_fails_and_one_that_has_succeeded_stays_open()
+    {
+        await using RawOrigin origin = RawOrigin.Start(async c => await c.SendAsync(await c.ReadAsync(1)));
+        await _loop.Switch();
+        (LoopConnection early, ValueTask<bool> connected) = LoopConnection.Connect(_loop, new IPEndPoint(IPAddress.Loopback, origin.Port));
+        // The loop has had no turn since: it cannot have seen the connect succeed.
+        Assert.False(connected.IsCompleted);
+        early.AbortConnect();
+        Assert.False(await connected);
+        Assert.False(early.IsOpen);
+
+        LoopConnection late = await ConnectAsync(origin.Port);
+        // As a timeout does that strikes in the very moment.
+        await Task.Run(late.AbortConnect);
+        await _loop.Switch();
+        await _loop.Yield();
+        Assert.True(late.IsOpen);
+        Assert.True(await late.SendAsync("x"u8.ToArray()));
+        Assert.Equal("x", await ReadAsync(late, 1));
+        late.Close(reset: false);
     }
 
     [Fact]
@@ -76,6 +101,7 @@ public sealed class LoopConnectionTests : IDisposable
             while (received < total) received += (await c.ReadSomeAsync()).Length;
             await c.SendAsync("done");
         });
+        await _loop.Switch();
         LoopConnection connection = await ConnectAsync(origin.Port);
         ValueTask<bool> sent = connection.SendAsync(new byte[total]);
         Assert.False(sent.IsCompleted);
@@ -95,6 +121,7 @@ public sealed class LoopConnectionTests : IDisposable
             if (order[0] == 'r') c.Reset();
             else c.Close();
         });
+        await _loop.Switch();
         LoopConnection ends = await ConnectAsync(origin.Port);
         Assert.True(await ends.SendAsync("e"u8.ToArray()));
         Assert.Equal("ended with 0 after ''", await ReadAsync(ends, 1));
@@ -110,6 +137,7 @@ public sealed class LoopConnectionTests : IDisposable
     public async Task An_abort_from_another_thread_ends_what_waits()
     {
         await using RawOrigin origin = RawOrigin.Start(async c => await c.WaitForEndAsync());
+        await _loop.Switch();
         LoopConnection connection = await ConnectAsync(origin.Port);
         ValueTask<int> receive = connection.ReceiveAsync(new byte[8]);
         await Task.Run(connection.Abort);
@@ -128,6 +156,7 @@ public sealed class LoopConnectionTests : IDisposable
             else await c.WaitForEndAsync();
         });
         var pool = new LoopPool(long.MaxValue, long.MaxValue, mostIdle: 256);
+        await _loop.Switch();
         LoopConnection[] connections = [await ConnectAsync(origin.Port, pool), await ConnectAsync(origin.Port, pool), await ConnectAsync(origin.Port, pool)];
         Assert.Equal(3, pool.OpenConnections);
         foreach (LoopConnection connection in connections) pool.Return(connection);
@@ -160,6 +189,7 @@ public sealed class LoopConnectionTests : IDisposable
     {
         await using RawOrigin origin = RawOrigin.Start(async c => await c.WaitForEndAsync());
         var pool = new LoopPool(1, long.MaxValue, mostIdle: 256);
+        await _loop.Switch();
         pool.Return(await ConnectAsync(origin.Port, pool));
         await Eventually.Until("the sweep has closed it", () => pool.OpenConnections == 0);
     }
