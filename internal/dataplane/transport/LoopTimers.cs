@@ -24,8 +24,11 @@ internal sealed class LoopTimers(long now)
     private const int SlotMilliseconds = 8;
     private const int Slots = 1024;
 
-    private readonly LoopTimer?[] _slots = new LoopTimer?[Slots];
-    private readonly ulong[] _occupied = new ulong[Slots / 64];
+    // Beside the wheel: what is about to fire. Linked like all else, so that what fires may clear and set others that are due with it.
+    private const int DueNow = Slots;
+
+    private readonly LoopTimer?[] _slots = new LoopTimer?[Slots + 1];
+    private readonly ulong[] _occupied = new ulong[Slots / 64 + 1];
 
     // The tick that was last fired; what is due later in it waits for the next.
     private long _tick = now / SlotMilliseconds;
@@ -35,7 +38,7 @@ internal sealed class LoopTimers(long now)
     {
         Clear(timer);
         timer.Due = due;
-        Link(timer);
+        Link(timer, SlotOf(due));
     }
 
     public void Clear(LoopTimer timer)
@@ -55,6 +58,7 @@ internal sealed class LoopTimers(long now)
     /// <summary>Milliseconds until there may be something to fire, at most <paramref name="most"/>.</summary>
     public int WaitFor(long now, int most)
     {
+        if (_slots[DueNow] is not null) return 0;
         int ticks = most / SlotMilliseconds + 1;
         for (int ahead = 1; ahead <= ticks;)
         {
@@ -71,9 +75,10 @@ internal sealed class LoopTimers(long now)
         return most;
     }
 
-    /// <summary>Fires what is due.</summary>
+    /// <summary>Fires what is due. One that fails takes no other with it: they fire the next time.</summary>
     public void Advance(long now)
     {
+        FireDue();
         long until = now / SlotMilliseconds;
         // After a long stop once round is enough.
         if (until - _tick > Slots) _tick = until - Slots;
@@ -81,55 +86,39 @@ internal sealed class LoopTimers(long now)
         {
             _tick++;
             int slot = (int)(_tick & (Slots - 1));
-            if ((_occupied[slot >> 6] >> (slot & 63) & 1) != 0) Fire(slot, now);
+            if ((_occupied[slot >> 6] >> (slot & 63) & 1) == 0) continue;
+            TakeDue(slot, now);
+            FireDue();
         }
     }
 
-    private void Fire(int slot, long now)
+    private void TakeDue(int slot, long now)
     {
         LoopTimer? all = _slots[slot];
         _slots[slot] = null;
         _occupied[slot >> 6] &= ~(1UL << (slot & 63));
-        // First out of the wheel, all of them: what fires may set and clear others.
-        LoopTimer? due = null;
         while (all is { } timer)
         {
             all = timer.Next;
             timer.Previous = timer.Next = null;
-            timer.Slot = -1;
-            if (timer.Due > now) Link(timer);
-            else
-            {
-                timer.Next = due;
-                due = timer;
-            }
-        }
-        while (due is { } timer)
-        {
-            due = timer.Next;
-            timer.Next = null;
-            try
-            {
-                timer.OnDue();
-            }
-            catch
-            {
-                // The others are not to be lost with it.
-                for (; due is { } rest; Link(rest))
-                {
-                    due = rest.Next;
-                    rest.Next = null;
-                }
-                throw;
-            }
+            Link(timer, timer.Due > now ? SlotOf(timer.Due) : DueNow);
         }
     }
 
-    private void Link(LoopTimer timer)
+    private void FireDue()
     {
-        // Rounded up; beyond the horizon it is looked at again when the wheel has come round.
-        long tick = Math.Clamp((timer.Due + SlotMilliseconds - 1) / SlotMilliseconds, _tick + 1, _tick + Slots - 1);
-        int slot = (int)(tick & (Slots - 1));
+        while (_slots[DueNow] is { } timer)
+        {
+            Clear(timer);
+            timer.OnDue();
+        }
+    }
+
+    // Rounded up; beyond the horizon it is looked at again when the wheel has come round.
+    private int SlotOf(long due) => (int)(Math.Clamp((due + SlotMilliseconds - 1) / SlotMilliseconds, _tick + 1, _tick + Slots - 1) & (Slots - 1));
+
+    private void Link(LoopTimer timer, int slot)
+    {
         timer.Slot = slot;
         timer.Next = _slots[slot];
         if (timer.Next is { } next) next.Previous = timer;

@@ -108,6 +108,57 @@ public sealed class LoopTimersTests
     }
 
     [Fact]
+    public void WhatFires_MayClearAndSetOthersThatAreDueWithIt()
+    {
+        LoopTimers timers = new(0);
+        Timer[] all = new Timer[6];
+        // Whichever comes first does away with two of the others and puts a third off, among them its neighbours.
+        for (int i = 0; i < all.Length; i++)
+        {
+            int self = i;
+            all[i] = new Timer(_fired, () =>
+            {
+                if (_fired.Count != 1) return;
+                timers.Clear(all[(self + 1) % 6]);
+                timers.Clear(all[(self + 5) % 6]);
+                timers.Set(all[(self + 2) % 6], 500);
+            });
+        }
+        Timer later = new(_fired);
+        foreach (Timer timer in all) timers.Set(timer, 100);
+        timers.Set(later, 500);
+        timers.Advance(200);
+        int first = Array.IndexOf(all, _fired[0]);
+        Assert.Equal([all[first], all[(first + 3) % 6], all[(first + 4) % 6]], _fired.OrderBy(t => (Array.IndexOf(all, t) - first + 6) % 6));
+        timers.Advance(499);
+        Assert.Equal(3, _fired.Count);
+        timers.Advance(520);
+        Assert.Equal(5, _fired.Count);
+        Assert.Contains(all[(first + 2) % 6], _fired);
+        Assert.Contains(later, _fired);
+        timers.Advance(20_000);
+        Assert.Equal(5, _fired.Count);
+    }
+
+    [Fact]
+    public void WhatIsLeftByOneThatFailed_MayBeClearedAndIsNotWaitedFor()
+    {
+        LoopTimers timers = new(0);
+        Timer[] left = [new(_fired), new(_fired)];
+        Timer fails = new(_fired, static () => throw new InvalidOperationException("test"));
+        foreach (Timer timer in (Timer[])[left[0], fails, left[1]]) timers.Set(timer, 100);
+        Assert.Throws<InvalidOperationException>(() => timers.Advance(200));
+        Timer[] waiting = [.. left.Where(timer => !_fired.Contains(timer))];
+        Assert.NotEmpty(waiting);
+        Assert.Equal(0, timers.WaitFor(200, 1000));
+        timers.Clear(waiting[0]);
+        timers.Advance(201);
+        Assert.DoesNotContain(waiting[0], _fired);
+        Assert.Equal(2, _fired.Count);
+        Assert.Equal(1000, timers.WaitFor(201, 1000));
+    }
+
+    [Fact]
     public void ThousandsAtRandom_FireEachOnceInItsTime()
     {
         Random random = new(7);
