@@ -15,11 +15,20 @@ internal sealed class EndPointSource
     private readonly EndPoint? _fixed;
     private readonly string _host = "";
     private readonly int _port;
-    private (EndPoint[] EndPoints, long ResolvedAt)? _last;
+    private readonly Func<string, Task<IPAddress[]>> _resolve;
+    private readonly Lock _gate = new();
+    private volatile Answer? _last;
+
+    // Under the gate: the question that all who connect now wait for.
+    private Task<EndPoint[]>? _asking;
+
+    private sealed record Answer(EndPoint[] EndPoints, long ResolvedAt);
 
     /// <param name="address">Valid, as in a document: <c>host:port</c>, <c>[v6]:port</c> or <c>unix:PATH</c>.</param>
-    public EndPointSource(string address)
+    /// <param name="resolve">The system's resolver, or another one.</param>
+    public EndPointSource(string address, Func<string, Task<IPAddress[]>>? resolve = null)
     {
+        _resolve = resolve ?? Dns.GetHostAddressesAsync;
         if (address.StartsWith("unix:", StringComparison.Ordinal))
         {
             _fixed = new UnixDomainSocketEndPoint(address[5..]);
@@ -40,20 +49,32 @@ internal sealed class EndPointSource
     public EndPoint? Fixed => _fixed;
 
     /// <summary>All addresses of the name, in the resolver's order.</summary>
+    /// <param name="cancellationToken">Ends the wait; the question goes on for the others.</param>
     /// <exception cref="SocketException">The name cannot be resolved and never was.</exception>
-    public async ValueTask<EndPoint[]> ResolveAsync(CancellationToken cancellationToken)
+    public ValueTask<EndPoint[]> ResolveAsync(CancellationToken cancellationToken)
     {
-        if (_last is { } fresh && Environment.TickCount64 - fresh.ResolvedAt < KeepMilliseconds) return fresh.EndPoints;
+        if (_last is { } fresh && Environment.TickCount64 - fresh.ResolvedAt < KeepMilliseconds) return new(fresh.EndPoints);
+        Task<EndPoint[]> asking;
+        lock (_gate)
+        {
+            if (_asking is null or { IsCompleted: true }) _asking = AskAsync();
+            asking = _asking;
+        }
+        return new(asking.WaitAsync(cancellationToken));
+    }
+
+    private async Task<EndPoint[]> AskAsync()
+    {
         try
         {
-            IPAddress[] addresses = await Dns.GetHostAddressesAsync(_host, cancellationToken);
+            IPAddress[] addresses = await _resolve(_host);
             EndPoint[] endPoints = Array.ConvertAll<IPAddress, EndPoint>(addresses, a => new IPEndPoint(a, _port));
-            if (endPoints.Length > 0) _last = (endPoints, Environment.TickCount64);
+            if (endPoints.Length > 0) _last = new Answer(endPoints, Environment.TickCount64);
             return endPoints;
         }
         catch (SocketException) when (_last is not null)
         {
-            return _last!.Value.EndPoints;
+            return _last.EndPoints;
         }
     }
 }
