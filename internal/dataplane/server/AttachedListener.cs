@@ -19,8 +19,8 @@ internal sealed class AttachedListener(EndPoint endPoint, ConnectionSet connecti
     public EndPoint EndPoint { get; } = endPoint;
 
     /// <summary>
-    /// Serves connections of event loops before the server sees them; null: the server gets all. It calls <see cref="HandOver"/> for one
-    /// that needs the server, else <see cref="LeftFront"/>.
+    /// Serves connections of event loops before the server sees them; null: the server gets all. It calls <see cref="TryHandOver"/> for one
+    /// that needs the server, and <see cref="LeftFront"/> for one that did not come to it.
     /// </summary>
     public Action<ConnectionContext, EventLoop>? Front { get; set; }
 
@@ -41,11 +41,12 @@ internal sealed class AttachedListener(EndPoint endPoint, ConnectionSet connecti
         return false;
     }
 
-    /// <summary>From the front to the server.</summary>
-    public void HandOver(ConnectionContext connection)
+    /// <summary>From the front to the server. False when the server takes none any more: the connection is still the front's, to be closed.</summary>
+    public bool TryHandOver(ConnectionContext connection)
     {
-        _ = _connections.Writer.TryWrite(connection);
+        if (!_connections.Writer.TryWrite(connection)) return false;
         LeftFront();
+        return true;
     }
 
     /// <summary>One less in front.</summary>

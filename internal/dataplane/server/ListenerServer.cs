@@ -153,9 +153,11 @@ internal sealed class ListenerServer
     private Task HandOverAsync(ConnectionContext connection)
     {
         HandedOver handed = new((CloseNotice)connection.Features.Get<IConnectionLifetimeNotificationFeature>()!);
+        // First: to hand it over is to have it accepted.
         connection.Features.Set(handed);
-        Attached.HandOver(connection);
-        return handed.Ended;
+        if (Attached.TryHandOver(connection)) return handed.Ended;
+        connection.Features.Set<HandedOver>(null);
+        return Task.CompletedTask;
     }
 
     /// <summary>In Kestrel, after the front.</summary>

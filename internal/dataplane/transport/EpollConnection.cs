@@ -10,7 +10,7 @@ namespace Gateway.DataPlane.Transport;
 /// <summary>Wants to know when the peer of a connection has gone.</summary>
 internal interface IDepartureWatcher
 {
-    /// <summary>It has closed or reset the connection. On the connection's loop, at most once; must not block.</summary>
+    /// <summary>It has closed or reset the connection, or ended its direction of it. On the connection's loop, at most once; must not block.</summary>
     void OnPeerGone();
 
     /// <summary>The connection is closed: nothing more happens on it. On its loop, once, last.</summary>
@@ -50,6 +50,7 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
     private EndPoint? _local;
     private string? _id;
     private int _gone;
+    private bool _releasing;
 
     public EpollConnection(EventLoop loop, int fd, EndPoint? remote, EndPoint? local, Action<EpollConnection>? onReleased = null)
     {
@@ -220,7 +221,9 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
 
     private void Release(bool reset)
     {
-        if (_released.Task.IsCompleted) return;
+        // Whoever waited for the writer or the reader goes on within these, and may well dispose of the connection.
+        if (_releasing) return;
+        _releasing = true;
         _writer.Break(reset);
         _reader.End(null);
         Watcher?.OnReleased();
@@ -247,7 +250,9 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
             if ((events & Libc.EpollOut) != 0) connection._writer.OnWritable();
             if ((events & (Libc.EpollIn | Libc.EpollRdHup | gone)) != 0) connection._reader.OnReadable();
             if (connection.Socket.Fd < 0 || !connection.HungUp) return;
-            // Nobody may be reading (a request is being served): a reset, or an end with nothing before it, is told at once all the same.
+            // Nobody may be reading (a request is being served): a reset, or an end with nothing before it, is told at once all the same. A client
+            // may end its direction and still wait for its answer (RFC 9112 section 9.6), but one that has closed looks the same until something
+            // is sent to it, and those are nearly all; Kestrel, nginx, Envoy and Go's server take both for gone.
             if ((events & gone) != 0) connection.OnPeerGone();
             else if (connection.NothingBeforeEnd()) connection.OnPeerGone();
         }

@@ -290,4 +290,42 @@ public sealed class EpollTransportTests
             Assert.Equal($"POST /{i} ".Length + body.Length, (await response.Content.ReadAsByteArrayAsync()).Length);
         }));
     }
+
+    private sealed class CountingWatcher : IDepartureWatcher
+    {
+        public int Gone { get; private set; }
+        public int Released { get; private set; }
+
+        public void OnPeerGone() => Gone++;
+
+        public void OnReleased() => Released++;
+    }
+
+    [Fact]
+    public async Task A_connection_is_released_once_though_who_waits_for_its_end_disposes_of_it()
+    {
+        using var transport = new EpollTransport(1, NullLogger.Instance);
+        await using IConnectionListener listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0));
+        using var client = new TcpClient();
+        await client.ConnectAsync((IPEndPoint)listener.EndPoint);
+        var connection = (EpollConnection)(await listener.AcceptAsync())!;
+        var watcher = new CountingWatcher();
+        await connection.Loop.Switch();
+        connection.Watcher = watcher;
+        const int much = 16 << 20;
+        _ = connection.Output.GetMemory(much);
+        connection.Output.Advance(much);
+        ValueTask<FlushResult> flush = connection.Output.FlushAsync();
+        Assert.False(flush.IsCompleted);
+        Task disposed = DisposeAfterAsync();
+        connection.Abort(new ConnectionAbortedException("test"));
+        await Eventually.Within("the disposal", disposed);
+        Assert.Equal((1, 1), (watcher.Released, watcher.Gone));
+
+        async Task DisposeAfterAsync()
+        {
+            Assert.True((await flush).IsCompleted);
+            await connection.DisposeAsync();
+        }
+    }
 }

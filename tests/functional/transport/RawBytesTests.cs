@@ -78,7 +78,7 @@ public sealed class RawBytesTests(TransportSites sites) : IClassFixture<Transpor
 
     [Theory]
     [MemberData(nameof(Transports))]
-    public async Task AClientThatEndsItsDirection_StillGetsItsAnswers(string transport)
+    public async Task AClientThatEndsItsDirection_AfterItsAnswers_IsClosedInOrder(string transport)
     {
         await using RawHttpClient client = await ConnectAsync(transport);
         await client.SendAsync("GET /one HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -86,6 +86,22 @@ public sealed class RawBytesTests(TransportSites sites) : IClassFixture<Transpor
         client.HalfClose();
         Assert.Equal("", (await client.ReadEndAsync()).Remainder);
         Assert.Equal(WireEnd.Closed, client.End);
+        await sites.QuietAsync(sites[transport]);
+    }
+
+    // RFC 9112 section 9.6 lets a client do so and still read. But this is also all that is seen of one that has closed, and an upstream that works
+    // for nobody is worse: as nginx, Envoy and Go's server see it.
+    [Theory]
+    [MemberData(nameof(Transports))]
+    public async Task AClientThatEndsItsDirection_BeforeItsAnswer_HasLeft(string transport)
+    {
+        await using RawHttpClient client = await ConnectAsync(transport);
+        string id = $"ended-{transport}";
+        await client.SendAsync($"GET /hold HTTP/1.1\r\nHost: h\r\nId: {id}\r\n\r\n");
+        RawConnection upstream = await sites.ArrivedAsync(id);
+        client.HalfClose();
+        Assert.Equal("", (await client.ReadEndAsync()).Remainder);
+        await Eventually.Until("the origin sees the end", () => upstream.End != WireEnd.Open);
         await sites.QuietAsync(sites[transport]);
     }
 
