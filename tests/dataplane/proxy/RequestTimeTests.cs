@@ -1,7 +1,5 @@
 using Gateway.Config;
 using Gateway.Core.Limits;
-using Gateway.DataPlane.Proxy;
-using Gateway.DataPlane.Runtime;
 using Gateway.TestKit;
 using Xunit;
 
@@ -106,92 +104,5 @@ public sealed class RequestTimeTests
         }
         Assert.Equal((0, (0L, 0L)), (origin.RequestCount, Evidence(proxy)));
         Assert.Equal(200, (await client.RequestAsync(Get("60000"))).Status);
-    }
-
-    [Fact]
-    public void ATimeThatIsOver_StrikesItsOwnRequestOnly()
-    {
-        // The flow ends the request while the timer holds the lock to find its time over, so that the two meet right after, thousands of times.
-        var time = new HandTime();
-        var deadline = new RequestDeadline(time);
-        deadline.Begin(time.GetTimestamp(), TimeSpan.FromTicks(1));
-        using var meet = new Barrier(2);
-        const int Rounds = 30_000;
-        Exception? failed = null;
-        var timer = new Thread(() =>
-        {
-            for (int i = 0; i < Rounds; i++)
-            {
-                meet.SignalAndWait();
-                time.Fire();
-                meet.SignalAndWait();
-                Volatile.Write(ref time.Looks, 0);
-            }
-        });
-        timer.Start();
-        for (int i = 0; i < Rounds; i++)
-        {
-            deadline.Begin(time.GetTimestamp(), TimeSpan.FromTicks(1));
-            time.Now += 2;
-            meet.SignalAndWait();
-            SpinWait.SpinUntil(() => Volatile.Read(ref time.Looks) != 0);
-            deadline.End();
-            // The next one has a day.
-            deadline.Begin(time.GetTimestamp(), TimeSpan.FromDays(1));
-            meet.SignalAndWait();
-            if (deadline.Reason != ErrorCategory.None || deadline.Token.IsCancellationRequested) failed ??= new InvalidOperationException($"struck by the last one's time in round {i}");
-            deadline.End();
-        }
-        timer.Join();
-        Assert.Null(failed);
-    }
-
-    /// <summary>A clock that is set by hand, with one timer that is fired by hand.</summary>
-    private sealed class HandTime : TimeProvider
-    {
-        private TimerCallback? _callback;
-        private object? _state;
-
-        public long Now = 1000;
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        /// <summary>What fires the timer has looked at the clock, with the lock held.</summary>
-        public int Looks;
-
-        private bool _fires;
-
-        public override long GetTimestamp()
-        {
-            if (_fires && Environment.CurrentManagedThreadId == _thread)
-            {
-                Volatile.Write(ref Looks, 1);
-                Thread.SpinWait(200);
-            }
-            return Volatile.Read(ref Now);
-        }
-
-        private int _thread;
-
-        public void Fire()
-        {
-            (_thread, _fires) = (Environment.CurrentManagedThreadId, true);
-            _callback!(_state);
-            _fires = false;
-            Volatile.Write(ref Looks, 1);
-        }
-
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
-        {
-            (_callback, _state) = (callback, state);
-            return new NoTimer();
-        }
-
-        private sealed class NoTimer : ITimer
-        {
-            public bool Change(TimeSpan dueTime, TimeSpan period) => true;
-            public void Dispose() { }
-            public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-        }
     }
 }
