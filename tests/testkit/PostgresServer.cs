@@ -20,6 +20,11 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Null where PostgreSQL is there; else what is missing.</summary>
     public static string? Missing => Binaries is null ? "initdb and pg_ctl are not there, on the PATH or in /usr/lib/postgresql: install the package postgresql" : null;
 
+    /// <summary>Throws where the tests must not go without it (in CI, which says so with <c>CI=true</c>); else the reason for skipping them, or null for none.</summary>
+    public static string? Skip(string? missing, string? ci) => missing is null ? null
+        : ci is "true" or "1" ? throw new InvalidOperationException($"CI tests fleets on a real PostgreSQL, and it is missing: {missing}")
+        : $"SKIPPED: NO FLEET WAS TESTED: {missing}";
+
     /// <summary>As Npgsql takes it.</summary>
     public string ConnectionString => $"Host=127.0.0.1;Port={_port.ToString(CultureInfo.InvariantCulture)};Username=gateway;Database=postgres";
 

@@ -101,4 +101,12 @@ public sealed class TestKitTests
         using HttpClient bad = H2Client.Http1(origin.Uri, strangers.Client("bad").Certificate);
         _ = await Assert.ThrowsAsync<HttpRequestException>(() => bad.GetAsync("/"));
     }
+
+    [Fact]
+    public void WithoutPostgres_TestsOfFleetsAreSkippedLoudly_AndFailInCi()
+    {
+        Assert.Null(PostgresServer.Skip(null, "true"));
+        Assert.Equal("SKIPPED: NO FLEET WAS TESTED: initdb is not there", PostgresServer.Skip("initdb is not there", null));
+        Assert.Contains("CI", Assert.Throws<InvalidOperationException>(() => PostgresServer.Skip("initdb is not there", "true")).Message, StringComparison.Ordinal);
+    }
 }
