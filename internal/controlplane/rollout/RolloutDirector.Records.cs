@@ -102,6 +102,9 @@ public sealed partial class RolloutDirector
     [LoggerMessage(1505, LogLevel.Error, "the counts of a rollout cannot be read")]
     private static partial void LogBlind(ILogger logger, Exception exception);
 
+    [LoggerMessage(1507, LogLevel.Error, "watching a rollout failed inside the gateway; its candidate is taken back")]
+    private static partial void LogFault(ILogger logger, Exception exception);
+
     [LoggerMessage(1506, LogLevel.Warning, "{Note}")]
     private static partial void LogNote(ILogger logger, string note);
 }

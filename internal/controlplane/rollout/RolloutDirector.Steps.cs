@@ -101,9 +101,42 @@ public sealed partial class RolloutDirector
         return new RolloutStart(record, _queue.Begun(check));
     }
 
+    // Whatever fails in a look: nothing is served that nobody watches.
     private async Task<bool> TickOneAsync()
     {
         if (_current is not { } current) return false;
+        try
+        {
+            return await LookAsync(current);
+        }
+        catch (Exception e)
+        {
+            LogFault(_logger, e);
+            await TakeBackAsync(current);
+            return false;
+        }
+    }
+
+    private async Task TakeBackAsync(Current current)
+    {
+        const string Reason = "the gateway failed while it watched it; its log says more";
+        try
+        {
+            if (_current == current) _ = await EndAsync(current, RolloutState.Aborted, Reason, null, Itself, retry: true);
+        }
+        catch (Exception e)
+        {
+            LogFault(_logger, e);
+            await _canary.EndAsync();
+            _current = null;
+            RolloutRecord record = _view!.Record.IsEnded ? _view.Record : _view.Record with { State = RolloutState.Aborted, Percent = 0, EndedAt = _time.GetUtcNow(), Reason = Reason, Retry = true };
+            Show(record, null);
+            Fleet?.Ended(record);
+        }
+    }
+
+    private async Task<bool> LookAsync(Current current)
+    {
         CanaryLook look;
         try
         {

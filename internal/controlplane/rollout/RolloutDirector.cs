@@ -165,12 +165,25 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
             {
                 await _begun.WaitAsync(_stop.Token);
                 using PeriodicTimer timer = new(TickEvery, _time);
-                while (Running is not null && await timer.WaitForNextTickAsync(_stop.Token)) await TickAsync();
+                while (Running is not null && await timer.WaitForNextTickAsync(_stop.Token)) await WatchAsync();
             }
         }
         catch (Exception e) when (e is OperationCanceledException or ObjectDisposedException)
         {
             // The end.
+        }
+    }
+
+    // A look that fails has taken the candidate back; should even that have failed, the next one tries again.
+    private async Task WatchAsync()
+    {
+        try
+        {
+            await TickAsync();
+        }
+        catch (Exception e) when (e is not OperationCanceledException and not ObjectDisposedException)
+        {
+            LogFault(_logger, e);
         }
     }
 

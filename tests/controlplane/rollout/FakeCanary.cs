@@ -24,6 +24,9 @@ internal sealed class FakeCanary : ICanary
 
     public bool IsBlind { get; set; }
 
+    /// <summary>A defect: the share cannot be changed.</summary>
+    public bool IsStuck { get; set; }
+
     public FakeCanary Over(DataPlaneHost host)
     {
         _host = host;
@@ -47,7 +50,7 @@ internal sealed class FakeCanary : ICanary
         return Task.FromResult<IReadOnlyList<ConfigError>>([]);
     }
 
-    public void SetShare(double percent) => Share = percent;
+    public void SetShare(double percent) => Share = IsStuck ? throw new InvalidOperationException("stuck") : percent;
 
     public CanaryLook Look() => IsBlind ? throw new InvalidOperationException("blind") : Sees;
 

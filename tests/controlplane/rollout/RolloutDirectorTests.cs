@@ -222,6 +222,31 @@ public sealed class RolloutDirectorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task ALookThatFails_TakesTheCandidateBack_AndTheNextRolloutIsWatchedAgain()
+    {
+        await _rig.DisposeAsync();
+        _rig = new ControlRig(_folder, canary: _canary);
+        await _rig.StartAsync();
+        _rig.Rollouts.Start();
+        string quick = ControlRig.Respond("new", """, "rollout": { "default": { "stages": [{ "percent": 1, "for": "0s" }, { "percent": 10, "for": "0s" }], "gates": { "minSamples": 10 } } }""");
+        _canary.IsStuck = true;
+        _ = await _rig.RollOutAsync(quick);
+        _canary.Serves(100);
+        await Eventually.Until("it is taken back", () => _rig.Rollouts.Running is null);
+        RolloutRecord first = _rig.Rollouts.All()[0];
+        Assert.Equal((RolloutState.Aborted, true, null), (first.State, first.Retry, _canary.Share));
+        Assert.Contains("failed while it watched", first.Reason, StringComparison.Ordinal);
+        _canary.IsStuck = false;
+        _ = await _rig.RollOutAsync(quick);
+        _canary.Serves(100);
+        await Eventually.Until("the next stage", () => _canary.Share == 10);
+        _canary.Serves(200);
+        await Eventually.Until("the next one is live", () => _rig.Serves == "new");
+        // A loop that had died would end this with its fault.
+        await _rig.Rollouts.DisposeAsync();
+    }
+
+    [Fact]
     public async Task AStop_TakesItBack_AndAStartFindsLiveServing()
     {
         _ = await _rig.RollOutAsync(Candidate());
