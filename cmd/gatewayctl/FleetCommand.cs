@@ -19,7 +19,7 @@ internal static class FleetCommand
             if (fleet.Desired is { } desired) session.Output.Line($"desired    {Output.Short(desired.Version)}, change {desired.Sequence} of {Output.Time(desired.Time)}: {desired.Source} by {desired.Actor} at {desired.Replica}");
             if (fleet.Rollout is { } rollout)
             {
-                session.Output.Line($"rollout    {rollout.Id} ('{rollout.Rollout}') of {Output.Short(rollout.Version)}: {rollout.State}{(rollout.Reason is null ? "" : $", {rollout.Reason}")}");
+                session.Output.Line($"rollout    {rollout.Id} ('{rollout.Rollout}') of {Output.Short(rollout.Version)}: {rollout.State}{(rollout.Paused && rollout.EndedAt is null ? ", paused" : "")}{(rollout.Reason is null ? "" : $", {rollout.Reason}")}");
                 if (rollout.State == "running") session.Output.Line($"           {string.Join(", ", rollout.Replicas.Select(static p => $"{p.Name} {p.State}"))}");
             }
             session.Output.Line("");

@@ -25,7 +25,8 @@ internal static class RolloutCommand
         {
             RolloutList list = await session.Client.GetRolloutsAsync(parsed.GetValue(limit), cancellationToken);
             if (session.Output.Json(list, ClientJson.Default.RolloutList)) return;
-            session.Output.Table(["#ID", "STARTED", "VERSION", "ROLLOUT", "SOURCE", "STATE", "STAGE", "#SHARE", "REASON"], list.Rollouts.Select(static r => new[]
+            IEnumerable<Rollout> rollouts = list.Fleet is { } fleet ? list.Rollouts.Prepend(fleet) : list.Rollouts;
+            session.Output.Table(["#ID", "STARTED", "VERSION", "ROLLOUT", "SOURCE", "STATE", "STAGE", "#SHARE", "REASON"], rollouts.Select(static r => new[]
             {
                 r.Id, Output.Time(r.StartedAt), Output.Short(r.Version), r.Name, r.Source, r.State, r.Stage, r.IsEnded ? "" : RolloutWatch.Percent(r.Percent), r.Reason ?? "",
             }));
@@ -72,8 +73,12 @@ internal static class RolloutCommand
         return command;
     }
 
-    private static async Task<string> DefaultAsync(Session session, CancellationToken cancellationToken) =>
-        (await session.Client.GetRolloutsAsync(1, cancellationToken)).Rollouts is [var last, ..] ? last.Id : throw new UserException("there has been no rollout yet: begin one with 'gatewayctl apply --rollout NAME'");
+    // In a fleet the whole, for a replica may have no part of it yet.
+    private static async Task<string> DefaultAsync(Session session, CancellationToken cancellationToken)
+    {
+        RolloutList list = await session.Client.GetRolloutsAsync(1, cancellationToken);
+        return list.Fleet?.Id ?? (list.Rollouts is [var last, ..] ? last.Id : throw new UserException("there has been no rollout yet: begin one with 'gatewayctl apply --rollout NAME'"));
+    }
 
     private static void Print(Output output, Rollout rollout)
     {
@@ -85,8 +90,13 @@ internal static class RolloutCommand
         if (rollout.EndedAt is { } ended) output.Line($"ended     {Output.Time(ended)}");
         if (rollout.Note is not null) output.Line($"note      {rollout.Note}");
         if (rollout.Evidence is { } evidence) output.Line($"evidence  {evidence.Gate} of route {evidence.Route}: {evidence.Reason}");
+        if (rollout.Replicas is { Count: > 0 })
+        {
+            output.Line("");
+            _ = RolloutWatch.PrintReplicas(output, rollout);
+        }
         if (rollout.Traffic.Count == 0) return;
         output.Line("");
-        RolloutWatch.PrintTraffic(output, rollout);
+        _ = RolloutWatch.PrintTraffic(output, rollout);
     }
 }

@@ -33,7 +33,7 @@ internal static class RolloutWatch
                     drawn = Draw(output, told.Rollout);
                 }
                 // A stage waits for traffic, or no more: that is a change too.
-                else if (!output.IsJson && (told.Kind != "tick" || told.Rollout.Reason is null != last?.Reason is null)) output.Line(Line(told.Rollout));
+                else if (!output.IsJson && (told.Kind != "tick" || told.Rollout.Reason is null != last?.Reason is null || Parts(told.Rollout) != Parts(last))) output.Line(Line(told.Rollout));
                 last = told.Rollout;
             }
         }
@@ -44,7 +44,8 @@ internal static class RolloutWatch
         // The gateway stopped, and said so or not.
         if (last is not { IsEnded: true }) throw new HttpRequestException($"the gateway stopped telling of rollout {id} before it ended");
         if (output.Json(last, ClientJson.Default.Rollout)) return CodeOf(last);
-        if (!output.IsLive && last.Traffic.Count > 0) PrintTraffic(output, last);
+        if (!output.IsLive && last.Replicas is { Count: > 0 }) _ = PrintReplicas(output, last);
+        if (!output.IsLive && last.Traffic.Count > 0) _ = PrintTraffic(output, last);
         return CodeOf(last);
     }
 
@@ -53,12 +54,25 @@ internal static class RolloutWatch
     {
         string what = $"rollout {rollout.Id} {rollout.State}";
         if (rollout.IsEnded) return $"{what}{(rollout.Reason is null ? "" : $": {rollout.Reason}")}";
+        if (rollout.Replicas is { Count: > 0 }) what = $"{what} ({Parts(rollout)})";
         string stage = string.Create(CultureInfo.InvariantCulture, $"{what} at {Percent(rollout.Percent)}, stage {rollout.StageIndex + 1} of {rollout.Stages.Count}");
         if (rollout.Reason is not null) return $"{stage}, waiting: {rollout.Reason}";
         return rollout.LeftMs is { } left ? $"{stage}, {Math.Ceiling(left / 1000).ToString(CultureInfo.InvariantCulture)} s left" : stage;
     }
 
     public static string Percent(double value) => value.ToString("0.##", CultureInfo.InvariantCulture) + "%";
+
+    public static int PrintReplicas(Output output, Rollout rollout)
+    {
+        IReadOnlyList<FleetRolloutPart> parts = rollout.Replicas ?? [];
+        output.Table(["REPLICA", "STATE", "#SHARE", "#LIVE", "#FAILED", "#CANDIDATE", "#FAILED", "NOTE"], parts.Select(static p => new[]
+        {
+            p.Name, p.State, Percent(p.Percent), Count(p.Live?.Requests ?? 0), Percent(p.Live?.FailedPercent ?? 0), Count(p.Candidate?.Requests ?? 0), Percent(p.Candidate?.FailedPercent ?? 0), p.Reason ?? "",
+        }));
+        return 1 + parts.Count;
+    }
+
+    private static string Parts(Rollout? rollout) => string.Join(", ", (rollout?.Replicas ?? []).Select(static p => $"{p.Name} {p.State}"));
 
     public static int PrintTraffic(Output output, Rollout rollout)
     {
@@ -74,7 +88,7 @@ internal static class RolloutWatch
         string line = $"{Line(rollout)}  ({Output.Short(rollout.Version)})";
         // The last words may be long, and stay.
         output.Line(rollout.IsEnded ? line : output.OneLine(line));
-        return 1 + (rollout.Traffic.Count == 0 ? 0 : PrintTraffic(output, rollout));
+        return 1 + (rollout.Replicas is { Count: > 0 } ? PrintReplicas(output, rollout) : 0) + (rollout.Traffic.Count == 0 ? 0 : PrintTraffic(output, rollout));
     }
 
     private static int CodeOf(Rollout rollout) => rollout.State == "promoted" ? ExitCode.Ok : ExitCode.Refused;

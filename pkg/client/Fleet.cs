@@ -10,17 +10,37 @@ namespace Gateway.Client;
 public sealed record Fleet(
     string Replica, string Database, bool Connected, DateTimeOffset? At, string? Error, FleetChange? Desired, FleetRollout? Rollout, IReadOnlyList<Replica> Replicas);
 
-/// <summary>A rollout through the replicas, one after another.</summary>
+/// <summary>A rollout through the replicas. <c>GET /admin/rollouts/fleet-ID</c> is the same as a <see cref="Client.Rollout"/>, at every replica.</summary>
 /// <param name="Rollout">Its name in the configuration.</param>
 /// <param name="State"><c>running</c>, <c>promoted</c>, <c>returned</c> or <c>aborted</c>.</param>
 /// <param name="Reason">Why it ended so, and where; null while it runs.</param>
 /// <param name="Replicas">In their order.</param>
 public sealed record FleetRollout(
-    long Id, string Rollout, string Version, string State, string? Reason, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, IReadOnlyList<FleetRolloutPart> Replicas);
+    long Id, string Rollout, string Version, string State, string? Reason, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, IReadOnlyList<FleetRolloutPart> Replicas)
+{
+    /// <summary><c>sequential</c>, one replica after another, or <c>together</c>.</summary>
+    public string Mode { get; init; } = "sequential";
+
+    /// <summary>Its shares do not rise until someone resumes it.</summary>
+    public bool Paused { get; init; }
+}
 
 /// <summary>A replica's part of a rollout.</summary>
 /// <param name="State"><c>waiting</c>, <c>running</c>, <c>passed</c> (the candidate stays at its last share), <c>skipped</c>, or how it ended.</param>
-public sealed record FleetRolloutPart(string Name, string State, string? Reason);
+public sealed record FleetRolloutPart(string Name, string State, string? Reason)
+{
+    /// <summary>How many stages the candidate has passed there.</summary>
+    public int Passed { get; init; }
+
+    /// <summary>The share of its requests that get the candidate.</summary>
+    public double Percent { get; init; }
+
+    /// <summary>What was live did there beside the candidate.</summary>
+    public VariantTraffic? Live { get; init; }
+
+    /// <summary>What the candidate did there.</summary>
+    public VariantTraffic? Candidate { get; init; }
+}
 
 /// <summary>A change of the fleet.</summary>
 /// <param name="Sequence">Rises by one with each.</param>

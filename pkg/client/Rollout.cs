@@ -3,7 +3,11 @@ using System.Text.Json.Serialization;
 namespace Gateway.Client;
 
 /// <summary>Answer to <c>GET /admin/rollouts?limit=N</c>, newest first.</summary>
-public sealed record RolloutList(IReadOnlyList<Rollout> Rollouts);
+public sealed record RolloutList(IReadOnlyList<Rollout> Rollouts)
+{
+    /// <summary>The rollout that runs in the fleet, or the last one; each of its parts is among the <see cref="Rollouts"/> of its replica. Null outside a fleet.</summary>
+    public Rollout? Fleet { get; init; }
+}
 
 /// <summary>One rollout: <c>GET /admin/rollouts/ID</c>, and the data of each event.</summary>
 /// <param name="Name">Of the rollout in the configuration.</param>
@@ -26,6 +30,9 @@ public sealed record Rollout(
     IReadOnlyList<RolloutStage> Stages, double? LeftMs, DateTimeOffset StartedAt, DateTimeOffset? EndedAt, string? Reason, string? Note, RolloutEvidence? Evidence,
     IReadOnlyList<RolloutTraffic> Traffic)
 {
+    /// <summary>The parts of a fleet's rollout, by replica; null for one of a gateway's own.</summary>
+    public IReadOnlyList<FleetRolloutPart>? Replicas { get; init; }
+
     /// <summary>Nothing more becomes of it.</summary>
     [JsonIgnore]
     public bool IsEnded => EndedAt is not null;

@@ -19,6 +19,13 @@ public sealed record RolloutConfig
 
     [Doc("What becomes of a stage that has lasted gates.maxTime without enough requests to judge by.")]
     public NoTrafficAction OnNoTraffic { get; init; } = NoTrafficAction.Promote;
+
+    [Doc("How it goes through the replicas of a fleet, each of which judges the candidate by its own requests, with its part of alpha. Where the live configuration has a rollout of this name that is sequential, so is this.")]
+    public FleetRolloutMode Fleet { get; init; } = FleetRolloutMode.Sequential;
+
+    [Doc("In a fleet: how long a replica goes on serving the candidate while it cannot reach the fleet's database; then it serves what is live alone, and the rollout ends for all when it is back. The others end it when they have not heard of a replica with the candidate for ten seconds.")]
+    [Range("1s", "24h")]
+    public TimeSpan HoldTimeout { get; init; } = TimeSpan.FromSeconds(30);
 }
 
 [Doc("A share of requests, and how long it is served at least.")]
@@ -71,6 +78,12 @@ public sealed record LatencyGateConfig
 
     [Doc("How many times as long requests may take, from above 1 to 100.")]
     public double Factor { get; init; } = 1.5;
+}
+
+public enum FleetRolloutMode
+{
+    [Doc("One replica after another takes the candidate through all stages.")] Sequential,
+    [Doc("All replicas serve the same stage at once, and go on to the next when each has passed it.")] Together,
 }
 
 public enum NoTrafficAction

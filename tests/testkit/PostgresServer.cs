@@ -26,7 +26,12 @@ public sealed class PostgresServer : IAsyncDisposable
         : $"SKIPPED: NO FLEET WAS TESTED: {missing}";
 
     /// <summary>As Npgsql takes it.</summary>
-    public string ConnectionString => $"Host=127.0.0.1;Port={_port.ToString(CultureInfo.InvariantCulture)};Username=gateway;Database=postgres";
+    public string ConnectionString => ConnectionTo(_port);
+
+    public int Port => _port;
+
+    /// <summary>By way of another port, where a relay listens.</summary>
+    public static string ConnectionTo(int port) => $"Host=127.0.0.1;Port={port.ToString(CultureInfo.InvariantCulture)};Username=gateway;Database=postgres";
 
     public static async Task<PostgresServer> StartAsync()
     {
@@ -45,11 +50,34 @@ public sealed class PostgresServer : IAsyncDisposable
     /// <summary>Ends it at once, as a machine that goes away does: connections break.</summary>
     public Task StopAsync() => RunAsync("pg_ctl", "--pgdata", Data, "--wait", "--mode", "immediate", "stop");
 
+    /// <summary>Runs a statement, as whoever can write to the database might.</summary>
+    public Task ExecuteAsync(string sql) => RunAsync("psql", "--host", "127.0.0.1", "--port", _port.ToString(CultureInfo.InvariantCulture), "--username", "gateway", "--dbname", "postgres", "--set", "ON_ERROR_STOP=1", "--command", sql);
+
+    /// <summary>It hangs from now on: its sockets take connections and bytes, and nothing comes back.</summary>
+    public Task FreezeAsync() => SignalAsync("STOP");
+
+    /// <summary>It goes on after <see cref="FreezeAsync"/>.</summary>
+    public Task ThawAsync() => SignalAsync("CONT");
+
+    // The postmaster first, so that it starts no other ones meanwhile; each connection has a process of its own.
+    private async Task SignalAsync(string signal)
+    {
+        string postmaster = File.ReadLines(Path.Combine(Data, "postmaster.pid")).First();
+        await MustAsync("kill", $"-{signal}", postmaster);
+        string[] children = (await File.ReadAllTextAsync($"/proc/{postmaster}/task/{postmaster}/children")).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        // Some may have ended since.
+        await MustAsync("sh", ["-c", "for child; do kill \"$0\" \"$child\" || true; done", $"-{signal}", .. children]);
+    }
+
     public async ValueTask DisposeAsync()
     {
         try
         {
-            if (File.Exists(Path.Combine(Data, "postmaster.pid"))) await StopAsync();
+            if (File.Exists(Path.Combine(Data, "postmaster.pid")))
+            {
+                await ThawAsync();
+                await StopAsync();
+            }
         }
         finally
         {

@@ -68,7 +68,7 @@ internal sealed partial class GatewayProcess
             throw new FormatException("--pull takes what the distributor serves, so say who must have signed it with --public-key; or say --allow-unsigned to trust the distributor and the way to it");
         await using ApplyQueue queue = new(host, store, audit, new DocumentReader(baseFolder), side, _time, _loggers) { SignedOnly = verifier.KeyIds.Count != 0 && !_options.AllowUnsigned };
         FleetOptions? fleetOptions = _options.Fleet.Read(_options.Admin);
-        await using FleetMember? fleet = fleetOptions is null ? null : new FleetMember(fleetOptions, queue, store, audit, host.Metrics, _time, _loggers);
+        await using FleetMember? fleet = fleetOptions is null ? null : new FleetMember(fleetOptions, queue, store, audit, queue.SignedOnly ? verifier : null, host.Metrics, _time, _loggers);
         queue.Sharing = fleet;
         await using RolloutDirector rollouts = new(queue, host, RolloutStore.Open(store, _time), audit, _time, _loggers);
         fleet?.Attach(rollouts);

@@ -189,9 +189,14 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, RolloutDirector rollouts
             case ApplyOutcome.Unsigned:
                 return AdminJson.ProblemAsync(context, 403, "unsigned_refused", "Forbidden", result.Errors[0].Message, result.Errors);
             case ApplyOutcome.Stale:
-                return AdminJson.ProblemAsync(context, 412, "stale", "Precondition Failed", $"the live version is {result.LiveVersion ?? "none"}, not the one in If-Match; read it, apply your change to it, and try again");
+                return AdminJson.ProblemAsync(context, 412, "stale", "Precondition Failed", result.Errors is [var stale, ..] ? stale.Message : $"the live version is {result.LiveVersion ?? "none"}, not the one in If-Match; read it, apply your change to it, and try again");
             case ApplyOutcome.RolloutRunning:
                 return AdminJson.ProblemAsync(context, 409, result.ResultName, "Rollout Running", result.Errors[0].Message, result.Errors);
+            case ApplyOutcome.RolloutEnded:
+                return AdminJson.ProblemAsync(context, 409, result.ResultName, "Rollout Ended", result.Errors[0].Message, result.Errors);
+            case ApplyOutcome.Behind:
+                context.Response.Headers.RetryAfter = "1";
+                return AdminJson.ProblemAsync(context, 409, result.ResultName, "Behind The Fleet", result.Errors[0].Message, result.Errors);
             case ApplyOutcome.Pressure:
                 context.Response.Headers.RetryAfter = "2";
                 return AdminJson.ProblemAsync(context, 429, "config_pressure", "Too Many Configurations In Use", "more than 10 replaced configurations are still in use by requests; try again when some have ended");

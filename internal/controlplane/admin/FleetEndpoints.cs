@@ -89,18 +89,13 @@ internal sealed class FleetEndpoints(FleetMember? fleet)
         writer.WriteString("rollout", rollout.Rollout);
         writer.WriteString("version", rollout.Version);
         writer.WriteString("state", rollout.State);
+        writer.WriteString("mode", rollout.Together ? "together" : "sequential");
+        if (rollout.Paused) writer.WriteBoolean("paused", true);
         if (rollout.Reason is not null) writer.WriteString("reason", rollout.Reason);
         writer.WriteString("startedAt", rollout.StartedAt.UtcDateTime);
         if (rollout.EndedAt is { } ended) writer.WriteString("endedAt", ended.UtcDateTime);
         writer.WriteStartArray("replicas");
-        foreach (FleetRolloutPart part in rollout.Replicas)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("name", part.Replica);
-            writer.WriteString("state", part.State);
-            if (part.Reason is not null) writer.WriteString("reason", part.Reason);
-            writer.WriteEndObject();
-        }
+        foreach (Rollout.RolloutPart part in rollout.Replicas) Rollout.RolloutJson.Part(writer, part);
         writer.WriteEndArray();
         writer.WriteEndObject();
     }

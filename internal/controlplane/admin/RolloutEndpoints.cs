@@ -32,12 +32,17 @@ internal sealed class RolloutEndpoints(RolloutDirector rollouts, TimeProvider ti
             await AdminJson.ProblemAsync(context, 400, "bad_request", "Bad Request", $"limit is '{text}'; it is a whole number from 0");
             return;
         }
-        await AdminJson.WriteAsync(context, 200, rollouts.All().Take(limit), static (writer, records) =>
+        await AdminJson.WriteAsync(context, 200, (Here: rollouts.All().Take(limit), rollouts.OfFleet), static (writer, records) =>
         {
             writer.WriteStartObject();
             writer.WriteStartArray("rollouts");
-            foreach (RolloutRecord record in records) RolloutJson.Write(writer, record);
+            foreach (RolloutRecord record in records.Here) RolloutJson.Write(writer, record);
             writer.WriteEndArray();
+            if (records.OfFleet is { } ofFleet)
+            {
+                writer.WritePropertyName("fleet");
+                RolloutJson.Write(writer, ofFleet);
+            }
             writer.WriteEndObject();
         });
     }

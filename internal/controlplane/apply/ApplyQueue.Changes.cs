@@ -21,8 +21,8 @@ public sealed partial class ApplyQueue
         if (check.Ended is not null) return check.Ended;
         (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(check.Candidate, Change(check.Candidate, request, request.Detail), request.Fleet);
         if (candidate.IsBroken) return Rejected(candidate, request, start);
-        if (Unshared(candidate, shared) is { } refusal) return Noted(refusal.Outcome, refusal.Candidate, request, start);
-        candidate = Publicize(WithPending(candidate, shared), request.Origin, start, target: null, request.Detail, check.Stored, request.BundleSequence, StampOf(shared));
+        if (Unshared(candidate, shared) is { } refusal) return Waits(refusal.Outcome, refusal.Candidate, request, start);
+        candidate = Publicize(WithPending(candidate, shared), request.Origin, start, TargetOf(candidate, request), request.Detail, check.Stored, request.BundleSequence, StampOf(shared));
         return Noted(ApplyOutcome.Applied, candidate, request, start);
     }
 
@@ -39,12 +39,17 @@ public sealed partial class ApplyQueue
         {
             // It came in here, or a later one did while it was on its way: nothing to write down.
             if (Live?.FleetSequence >= change.Sequence) return End(Result(ApplyOutcome.Unchanged, new Candidate(request.Document), start));
+            if (change.Unsigned is { } why) return End(Noted(ApplyOutcome.Unsigned, Broken(request, "unsigned_refused", why), request, start));
             if (Rollout is { Running: { } mine } yields) await yields.YieldAsync(origin, change.Detail, isPromotion: mine.Digest == request.Document.Digest);
         }
         if (!request.DryRun && Rollout?.Running is { } running) return End(RolloutRuns(request, running, start));
+        if (WaitsForFleet(request) is { } waits) return End(Waits(waits.Outcome, new Candidate(request.Document) { Errors = [waits.Error] }, request, start));
         if (fromFile) FileDigest = request.Document.Digest;
         if (Refusal(request) is { } refused) return End(refused.Outcome == ApplyOutcome.Unsigned ? Noted(refused.Outcome, refused.Candidate, request, start) : Rejected(refused.Candidate, request, start), refused.Candidate);
+        string signed = request.Document.Digest;
         request = request with { Document = Layered(request.Document, origin, out IReadOnlyList<ConfigError> conflicts) };
+        if (conflicts.Count == 0 && SignedOnly && Sharing is not null && request.Bundle is not null && request.Document.Digest != signed)
+            conflicts = [new ConfigError("merge", "unsigned_refused", "what comes of laying this bundle over other documents is signed by nobody, so that no other replica could verify it; in a fleet with keys a bundle is the whole configuration")];
         if (conflicts.Count > 0) return End(Rejected(new Candidate(request.Document) { Errors = conflicts }, request, start));
         // A file that was mended is to be live as the file's, also if it is the last good configuration word for word.
         LiveConfiguration? live = Live;
@@ -65,7 +70,7 @@ public sealed partial class ApplyQueue
                 candidate = candidate with { Config = _host.Current!.Config };
                 (_, Sharing? told) = await PublishAndShareAsync(candidate with { Snapshot = _host.Current }, Change(candidate, request, request.Detail), request.Fleet);
                 if (Unshared(candidate, told) is { } kept) return End(Noted(kept.Outcome, kept.Candidate, request, start));
-                candidate = Publicize(candidate, origin, start, target: null, request.Detail, stored: _ledger.Save(request.Document) is null, request.BundleSequence, StampOf(told));
+                candidate = Publicize(candidate, origin, start, TargetOf(candidate, request), request.Detail, stored: _ledger.Save(request.Document) is null, request.BundleSequence, StampOf(told));
             }
             return End(Noted(ApplyOutcome.Unchanged, candidate, request, start));
         }
@@ -86,12 +91,12 @@ public sealed partial class ApplyQueue
     }
 
     private static SharedChange Change(Candidate candidate, ApplyRequest request, string? detail) =>
-        new(candidate.Document, candidate.Version!, request.Origin, candidate.Config!.History.Keep) { IfMatch = request.IfMatch, BundleSequence = request.Bundle?.Sequence, Detail = detail };
+        new(candidate.Document, candidate.Version!, request.Origin, candidate.Config!.History.Keep) { IfMatch = request.IfMatch, BundleSequence = request.Bundle?.Sequence, Envelope = request.Bundle?.Envelope ?? default, Detail = detail };
 
     // Here, where changes are one after another: of two bundles that come at once only the order of their sequences may win.
     private (ApplyOutcome Outcome, Candidate Candidate)? Refusal(ApplyRequest request)
     {
-        // It was checked where it came in.
+        // Whether it may be applied its stamp says.
         if (request.Fleet is not null) return null;
         if (request.Bundle is null)
         {
@@ -112,6 +117,7 @@ public sealed partial class ApplyQueue
         long start = _time.GetTimestamp();
         LiveConfiguration? live = Live;
         if (version is null && Rollout is { Running: { } running } begun) return await RollbackOfRolloutAsync(begun, running, origin, start);
+        if (version is null && await RollbackOfFleetAsync(origin, start) is { } taken) return taken;
         HistoryRecord? target = RollbackTarget.Find(_store.History(), version, live?.Version, live?.Sequence ?? 0);
         if (target is null)
         {

@@ -8,6 +8,9 @@ public sealed partial class ApplyQueue
     // What is different for a replica of a fleet: a change that comes in here is shared before it is answered.
     private const string FleetSource = "fleet";
 
+    // The file's content that could not be applied yet, and why.
+    private (string Digest, ApplyOutcome Outcome)? _fileWaits;
+
     /// <summary>Null for a gateway by itself. Set before the first change.</summary>
     public IChangeSharing? Sharing { get; set; }
 
@@ -54,10 +57,11 @@ public sealed partial class ApplyQueue
     /// <summary>How a change ended that was not shared and so not published; null when it is live.</summary>
     private static (ApplyOutcome Outcome, Candidate Candidate)? Unshared(Candidate candidate, Sharing? shared) => shared switch
     {
-        { Result: SharingResult.Stale } => (ApplyOutcome.Stale, candidate),
+        { Result: SharingResult.Stale } stale => (ApplyOutcome.Stale, candidate with { Errors = stale.Detail is null ? [] : [new ConfigError("", "stale", stale.Detail)] }),
         { Result: SharingResult.StaleBundle } stale => (ApplyOutcome.Rejected, candidate with { Errors = [new ConfigError("", Gateway.Bundle.BundleRefusalCodes.StaleSequence, $"a bundle with sequence {stale.Sequence} was applied in the fleet already; sign it with a higher one")] }),
-        { Result: SharingResult.RolloutRunning } running => (ApplyOutcome.RolloutRunning, candidate with { Errors = [new ConfigError("", ApplyResult.NameOf(ApplyOutcome.RolloutRunning), $"{running.Detail}; wait for its end ('gatewayctl fleet' shows it), or end it: 'gatewayctl rollout abort' at a replica that has begun it")] }),
-        { Result: SharingResult.Unavailable } away => (ApplyOutcome.FleetUnavailable, candidate with { Errors = [new ConfigError("", FleetUnavailable, $"the fleet's database cannot be reached ({away.Detail}), and a change must reach every replica. Nothing has changed. Try again when 'gatewayctl fleet' says connected; a rollback works meanwhile, here alone.")] }),
+        { Result: SharingResult.RolloutRunning } running => (ApplyOutcome.RolloutRunning, candidate with { Errors = [FleetRolloutRuns(running.Detail!)] }),
+        { Result: SharingResult.RolloutEnded } over => (ApplyOutcome.RolloutEnded, candidate with { Errors = [new ConfigError("", ApplyResult.NameOf(ApplyOutcome.RolloutEnded), over.Detail!)] }),
+        { Result: SharingResult.Unavailable } away => (ApplyOutcome.FleetUnavailable, candidate with { Errors = [FleetAway(away.Detail)] }),
         _ => null,
     };
 
@@ -78,6 +82,42 @@ public sealed partial class ApplyQueue
             return ConfigDocument.Stored(record.Digest!, DocumentFormat.Json);
         }
     }
+
+    private static ConfigError FleetAway(string? why) =>
+        new("", FleetUnavailable, $"the fleet's database cannot be reached ({why}), and a change must reach every replica. Nothing has changed. Try again when 'gatewayctl fleet' says connected; a rollback works meanwhile, here alone.");
+
+    private static ConfigError FleetRolloutRuns(string what) =>
+        new("", ApplyResult.NameOf(ApplyOutcome.RolloutRunning), $"{what}; wait for its end ('gatewayctl rollout watch' shows it), or end it: 'gatewayctl rollout promote' or 'gatewayctl rollout abort', at any replica");
+
+    // By what was last seen, so that the file is not compiled again every few seconds. Anybody else asks once, and is answered by the store itself.
+    private (ApplyOutcome Outcome, ConfigError Error)? WaitsForFleet(ApplyRequest request)
+    {
+        if (Sharing is null || request is not { DryRun: false, Origin.Source: "file" }) return null;
+        if (Sharing.RolloutSeen is { } what) return (ApplyOutcome.RolloutRunning, FleetRolloutRuns(what));
+        return Sharing.AwaySeen is { } why ? (ApplyOutcome.FleetUnavailable, FleetAway(why)) : null;
+    }
+
+    // In the file's name it is asked for every few seconds: once is enough to write down.
+    private ApplyResult Waits(ApplyOutcome outcome, Candidate candidate, ApplyRequest request, long start)
+    {
+        if (request.Origin.Source != "file") return Noted(outcome, candidate, request, start);
+        (string, ApplyOutcome) waiting = (request.Document.Digest, outcome);
+        bool isKnown = _fileWaits == waiting;
+        _fileWaits = waiting;
+        return isKnown ? Result(outcome, candidate, start) : Noted(outcome, candidate, request, start);
+    }
+
+    // "Take the rollout back", where another replica has the candidate and this one does not.
+    private async Task<ApplyResult?> RollbackOfFleetAsync(ChangeOrigin origin, long start)
+    {
+        if (Sharing is null || await Sharing.EndRolloutAsync($"rolled back by {origin.Actor}") is not { } version) return null;
+        Candidate live = new(new ConfigDocument(default, DocumentFormat.Json)) { Version = Live?.Version };
+        return Ended(ApplyOutcome.Applied, live, "rollback", origin, start) with { From = version };
+    }
+
+    // What another replica went back to, in this one's history; null for what is no rollback, or was never live here.
+    private long? TargetOf(Candidate candidate, ApplyRequest request) =>
+        request.Fleet is { IsRollback: true } ? Array.FindLast(_store.History(), r => r.IsApplied && r.Version == candidate.Version)?.Sequence : null;
 
     // What is pending has none.
     private static long? StampOf(Sharing? shared) => shared is { Result: SharingResult.Shared } known ? known.Sequence : null;

@@ -9,8 +9,8 @@ internal interface IRolloutInProgress
     /// <summary>Null when none runs.</summary>
     RolloutRecord? Running { get; }
 
-    /// <summary>Takes the running rollout back; live stays what was live. Cannot fail.</summary>
-    Task AbortAsync(ChangeOrigin origin, string reason);
+    /// <summary>Takes the running rollout back; live stays what was live. Cannot fail here; false when the fleet made the candidate its own in the same moment.</summary>
+    Task<bool> AbortAsync(ChangeOrigin origin, string reason);
 
     /// <summary>Ends the running rollout for a change of the fleet, which says nothing against the candidate, or is its promotion.</summary>
     Task YieldAsync(ChangeOrigin origin, string reason, bool isPromotion);
@@ -57,13 +57,14 @@ public sealed partial class ApplyQueue
 
     /// <summary>Makes it live as an apply does, by <paramref name="publish"/>, and writes that down. Within a step.</summary>
     /// <param name="publish">Null for the ordinary way.</param>
-    internal async Task<ApplyResult> PromoteAsync(RolloutCandidate checkedOne, string detail, Func<Task<IReadOnlyList<ConfigError>>>? publish)
+    /// <param name="before">How the last try ended, which is written down already; null for none.</param>
+    internal async Task<ApplyResult> PromoteAsync(RolloutCandidate checkedOne, string detail, Func<Task<IReadOnlyList<ConfigError>>>? publish, ApplyOutcome? before = null)
     {
         (ApplyRequest request, long start) = (checkedOne.Request, _time.GetTimestamp());
         string text = request.Bundle is { } bundle ? $"{bundle.Detail}, {detail}" : detail;
-        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(checkedOne.Candidate, Change(checkedOne.Candidate, request, text) with { Ends = publish is not null }, null, publish);
+        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(checkedOne.Candidate, Change(checkedOne.Candidate, request, text) with { Ends = request.FleetRollout }, null, publish);
         if (candidate.IsBroken) return Rejected(candidate, request, start);
-        if (Unshared(candidate, shared) is { } refusal) return Noted(refusal.Outcome, refusal.Candidate, request, start);
+        if (Unshared(candidate, shared) is { } refusal) return refusal.Outcome == before ? Result(refusal.Outcome, refusal.Candidate, start) : Noted(refusal.Outcome, refusal.Candidate, request, start);
         // On the disk since before the first request; again, should anyone have removed it since.
         bool stored = _ledger.Save(candidate.Document) is null;
         candidate = Publicize(WithPending(candidate, shared), request.Origin, start, target: null, text, stored, request.Bundle?.Sequence, StampOf(shared));
@@ -75,8 +76,12 @@ public sealed partial class ApplyQueue
 
     private async Task<ApplyResult> RollbackOfRolloutAsync(IRolloutInProgress rollout, RolloutRecord running, ChangeOrigin origin, long start)
     {
-        await rollout.AbortAsync(origin, $"rolled back by {origin.Actor}");
         Candidate live = new(new ConfigDocument(default, DocumentFormat.Json)) { Version = Live?.Version };
+        if (!await rollout.AbortAsync(origin, $"rolled back by {origin.Actor}"))
+        {
+            ConfigError error = new("", ApplyResult.NameOf(ApplyOutcome.Behind), $"version {running.Version} was made the fleet's while it was being taken back, and comes here in a moment; roll back once more then");
+            return Ended(ApplyOutcome.Behind, live with { Errors = [error] }, "rollback", origin, start);
+        }
         return Ended(ApplyOutcome.Applied, live, "rollback", origin, start) with { From = running.Version };
     }
 

@@ -29,6 +29,12 @@ public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
     /// <summary>The fleet's rollout that this is a replica's part of; null for none.</summary>
     public long? FleetRollout { get; init; }
 
+    /// <summary>How many replicas judge the candidate, each by itself.</summary>
+    public int Judges { get; init; } = 1;
+
+    /// <summary>Nobody asked for it: it must not be tried again when it has failed before, at whatever replica.</summary>
+    public bool ByItself { get; init; }
+
     internal string? Detail => Fleet?.Detail ?? Bundle?.Detail;
 
     internal long? BundleSequence => Fleet is null ? Bundle?.Sequence : Fleet.BundleSequence;
@@ -37,7 +43,11 @@ public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
 /// <summary>What is kept of a verified bundle.</summary>
 /// <param name="Sequence">Must be above that of every bundle applied before.</param>
 /// <param name="Detail">Sequence, signers and source, for a person.</param>
-public sealed record BundleStamp(long Sequence, string Detail);
+public sealed record BundleStamp(long Sequence, string Detail)
+{
+    /// <summary>Its bytes, to be verified by every replica of a fleet; empty outside one.</summary>
+    public ReadOnlyMemory<byte> Envelope { get; init; }
+}
 
 public enum ApplyOutcome
 {
@@ -61,6 +71,12 @@ public enum ApplyOutcome
 
     /// <summary>A rollout runs; nothing else is applied until it has ended.</summary>
     RolloutRunning,
+
+    /// <summary>The rollout that this is the end of has ended already, at another replica.</summary>
+    RolloutEnded,
+
+    /// <summary>The fleet has a change that has not come here yet, and this one was made without it.</summary>
+    Behind,
 
     /// <summary>The candidate serves its first share; what becomes of it is the rollout's matter.</summary>
     RollingOut,
@@ -109,6 +125,8 @@ public sealed record ApplyResult(
         ApplyOutcome.Stale => "stale",
         ApplyOutcome.RollingOut => "rolling_out",
         ApplyOutcome.RolloutRunning => "rollout_running",
+        ApplyOutcome.RolloutEnded => "rollout_ended",
+        ApplyOutcome.Behind => "behind",
         ApplyOutcome.Pressure => "pressure",
         ApplyOutcome.UnknownVersion => "unknown_version",
         ApplyOutcome.FleetUnavailable => "fleet_unavailable",

@@ -10,6 +10,15 @@ public interface IChangeSharing
     /// <param name="change">What is to be every replica's.</param>
     /// <param name="publish">False: it could not be published here, and nothing is to be shared.</param>
     Task<Sharing> ShareAsync(SharedChange change, Func<Task<bool>> publish);
+
+    /// <summary>The rollout that runs in the fleet as this replica last saw it, for a person; null for none. What is shared is held against the store itself.</summary>
+    string? RolloutSeen { get; }
+
+    /// <summary>Why the shared store could not be reached when this replica last tried; null when it could.</summary>
+    string? AwaySeen { get; }
+
+    /// <summary>Takes back the rollout that runs in the fleet, at every replica. The candidate's version; null when none runs, or the shared store cannot be reached.</summary>
+    Task<string?> EndRolloutAsync(string reason);
 }
 
 /// <summary>A change on its way to every replica.</summary>
@@ -28,8 +37,11 @@ public sealed record SharedChange(ConfigDocument Document, string Version, Chang
     /// <summary>For a person.</summary>
     public string? Detail { get; init; }
 
-    /// <summary>It is the end of the rollout that runs in the fleet, if one does; any other change waits for that.</summary>
-    public bool Ends { get; init; }
+    /// <summary>The rollout of the fleet that it is the promotion of; it must be running still. Null for any other change, which waits for what runs.</summary>
+    public long? Ends { get; init; }
+
+    /// <summary>The signed envelope that brought the document, for replicas that verify it themselves; empty for none.</summary>
+    public ReadOnlyMemory<byte> Envelope { get; init; }
 
     /// <summary>It is published here also while the shared store is away, and shared later.</summary>
     public bool Always { get; init; }
@@ -55,6 +67,9 @@ public enum SharingResult
     /// <summary>A rollout runs in the fleet.</summary>
     RolloutRunning,
 
+    /// <summary>The rollout that it is the end of has ended already.</summary>
+    RolloutEnded,
+
     /// <summary>The shared store cannot be reached.</summary>
     Unavailable,
 }
@@ -67,4 +82,9 @@ public readonly record struct Sharing(SharingResult Result, long Sequence = 0, s
 /// <param name="Sequence">Of the change.</param>
 /// <param name="BundleSequence">The highest sequence of a signed bundle that was applied in the fleet up to it; null for none.</param>
 /// <param name="Detail">Who brought it, and where, for a person.</param>
-public sealed record FleetStamp(long Sequence, long? BundleSequence, string Detail);
+/// <param name="Unsigned">Why it must not be applied here; null when it may: it is signed, or was served here before, or nobody need sign.</param>
+public sealed record FleetStamp(long Sequence, long? BundleSequence, string Detail, string? Unsigned = null)
+{
+    /// <summary>It goes back, so that a rollback here goes further back, and not to what that one left.</summary>
+    public bool IsRollback { get; init; }
+}

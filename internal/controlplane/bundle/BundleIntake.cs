@@ -25,7 +25,8 @@ public sealed partial class BundleIntake(ApplyQueue queue, RolloutDirector rollo
     /// <param name="envelope">The bundle's bytes, read until this returns.</param>
     /// <param name="origin">Who brings it, and from where.</param>
     /// <param name="cancellationToken">Takes it out of the queue; an apply that has begun is finished.</param>
-    public async Task<BundleOutcome> TakeAsync(ReadOnlyMemory<byte> envelope, ChangeOrigin origin, CancellationToken cancellationToken)
+    /// <param name="byItself">As <see cref="ApplyRequest.ByItself"/>.</param>
+    public async Task<BundleOutcome> TakeAsync(ReadOnlyMemory<byte> envelope, ChangeOrigin origin, CancellationToken cancellationToken, bool byItself = false)
     {
         origin = origin with { Source = "bundle" };
         BundleVerification verified = verifier.Verify(envelope, time.GetUtcNow());
@@ -35,7 +36,9 @@ public sealed partial class BundleIntake(ApplyQueue queue, RolloutDirector rollo
             return new BundleOutcome(verified.Refusal, null, null);
         }
         string detail = $"bundle {manifest.Sequence} signed by {string.Join(", ", verified.SignedBy.Select(static id => id[..ShortId]).DefaultIfEmpty("nobody known"))}{(manifest.Source.Length == 0 ? "" : $", from {manifest.Source}")}";
-        ApplyRequest request = new(new ConfigDocument(manifest.Config, FormatOf(manifest.Config.Span)), origin) { Bundle = new BundleStamp(manifest.Sequence, detail), Rollout = RolloutDirector.OfBundles };
+        // The bytes are lent until this returns; a rollout goes on after it.
+        BundleStamp stamp = new(manifest.Sequence, detail) { Envelope = queue.Sharing is null ? default : envelope.ToArray() };
+        ApplyRequest request = new(new ConfigDocument(manifest.Config, FormatOf(manifest.Config.Span)), origin) { Bundle = stamp, Rollout = RolloutDirector.OfBundles, ByItself = byItself };
         (RolloutRecord? rollout, ApplyResult result) = await rollouts.StartAsync(request, cancellationToken);
         bool isStale = result.Errors is [{ Code: BundleRefusalCodes.StaleSequence }, ..];
         queue.Metrics.BundleVerified(isStale ? BundleRefusalCodes.StaleSequence : "ok");
@@ -43,7 +46,7 @@ public sealed partial class BundleIntake(ApplyQueue queue, RolloutDirector rollo
     }
 
     // A JSON document is an object; no YAML document of a configuration begins so but what is JSON as well.
-    private static DocumentFormat FormatOf(ReadOnlySpan<byte> config) => config.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] ? DocumentFormat.Json : DocumentFormat.Yaml;
+    internal static DocumentFormat FormatOf(ReadOnlySpan<byte> config) => config.TrimStart(" \t\r\n"u8) is [(byte)'{', ..] ? DocumentFormat.Json : DocumentFormat.Yaml;
 
     private void Refused(BundleRefusal refusal, ChangeOrigin origin)
     {

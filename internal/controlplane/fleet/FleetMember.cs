@@ -31,6 +31,7 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
     private readonly NpgsqlDataSource _database;
     private readonly FleetStore _store;
     private readonly FleetAudit _audit;
+    private readonly FleetSignatures _signatures;
     private readonly Guid _instance = Guid.NewGuid();
     private readonly DateTimeOffset _startedAt;
     private readonly Random _jitter = new();
@@ -39,11 +40,12 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
     private Task _loop = Task.CompletedTask;
     private FleetStatus _status;
     private string _address = "";
-    private (long Sequence, string Error, long At)? _failed;
+    private (long Sequence, string Error, long At, bool IsFinal)? _failed;
     private bool _beaten;
     private FleetRollouts? _rollouts;
 
-    public FleetMember(FleetOptions options, ApplyQueue queue, ConfigStore configs, AuditLog audit, Gateway.DataPlane.Obs.GatewayMetrics metrics, TimeProvider time, ILoggerFactory loggers)
+    /// <param name="verifier">Of what other replicas bring; null where nobody need sign.</param>
+    public FleetMember(FleetOptions options, ApplyQueue queue, ConfigStore configs, AuditLog audit, Gateway.Bundle.BundleVerifier? verifier, Gateway.DataPlane.Obs.GatewayMetrics metrics, TimeProvider time, ILoggerFactory loggers)
     {
         _options = options;
         _queue = queue;
@@ -53,6 +55,7 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
         _database = NpgsqlDataSource.Create(options.Connection);
         _store = new FleetStore(options.Schema);
         _audit = new FleetAudit(audit, options.Replica);
+        _signatures = new FleetSignatures(verifier, configs);
         _startedAt = time.GetUtcNow();
         _status = new FleetStatus(options.Replica, options.Shown, false, null, "not reached yet", null, []);
         metrics.ObserveGauge("fleet_connected", "1 while the fleet's database answers, else 0.", () => Status.Connected ? 1 : 0);
@@ -63,6 +66,11 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
     public FleetStatus Status => Volatile.Read(ref _status);
 
     internal long LiveSequence => _queue.Live?.FleetSequence ?? 0;
+
+    internal bool HasLive => _queue.Live is not null;
+
+    /// <summary>A rollout's request, as far as it may be believed here.</summary>
+    internal ApplyRequest Verified(ApplyRequest request, byte[] envelope) => _signatures.Verified(request, envelope);
 
     /// <summary>Rollouts go through all replicas from now on. Called before <see cref="Start"/>.</summary>
     public void Attach(RolloutDirector director)
@@ -175,7 +183,7 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
         if (live?.FleetSequence == wanted) return Settled();
         // The first replica's version is a new fleet's first. And what was gone back to here while the database was away is the fleet's
         // now, if nobody has changed the fleet since; else the fleet's change came later here, and wins.
-        if (live is { FleetSequence: null } && (wanted == 0 || (live.Origin.Source is not "file" and not "last-good" && wanted == LastKnown())))
+        if (live is { FleetSequence: null } && (wanted == 0 || (live.Origin.Source is not "file" and not "last-good" && wanted == LastKnown() && !await WasTakenBackAsync(connection, live))))
         {
             Sharing shared = await _queue.ShareLiveAsync(wanted);
             if (shared.Result == SharingResult.Shared) LogShared(_logger, live.Version, shared.Sequence);
@@ -183,18 +191,22 @@ public sealed partial class FleetMember : IChangeSharing, IAsyncDisposable
             return Settled();
         }
         if (head is null || live?.FleetSequence > wanted) return Settled();
-        if (_failed is { } before && before.Sequence == wanted && _time.GetElapsedTime(before.At) < RetryFailed) return before.Error;
-        byte[] content = await _store.DocumentAsync(connection, head, _stop.Token);
+        if (_failed is { } before && before.Sequence == wanted && (before.IsFinal || _time.GetElapsedTime(before.At) < RetryFailed)) return before.Error;
+        (byte[] content, byte[] envelope) = await _store.DocumentAsync(connection, head, _stop.Token);
         ConfigDocument document = new(content, head.Format == "yaml" ? DocumentFormat.Yaml : DocumentFormat.Json);
-        FleetStamp stamp = new(head.Sequence, head.BundleSequence, $"change {head.Sequence} of the fleet: {head.Source} by {head.Actor} at {head.Replica}{(head.Detail is null ? "" : $", {head.Detail}")}");
+        FleetStamp stamp = _signatures.Stamp(head, document, envelope, $"change {head.Sequence} of the fleet: {head.Source} by {head.Actor} at {head.Replica}{(head.Detail is null ? "" : $", {head.Detail}")}");
         ApplyResult result = await _queue.ApplyAsync(new ApplyRequest(document, new ChangeOrigin("fleet", head.Actor, head.Replica)) { Fleet = stamp }, _stop.Token);
         if (result.IsGood || _queue.Live?.FleetSequence >= wanted) return Settled();
         string error = ApplyLedger.Summary(result.Errors) ?? result.ResultName;
         if (_failed?.Error != error) LogFailed(_logger, head.Sequence, error);
-        // Too many snapshots in use is over in a moment; anything else is tried again now and then.
-        if (result.Outcome != ApplyOutcome.Pressure) _failed = (wanted, error, _time.GetTimestamp());
+        // Too many snapshots in use is over in a moment; anything else is tried again now and then, but for a signature that does not hold.
+        if (result.Outcome != ApplyOutcome.Pressure) _failed = (wanted, error, _time.GetTimestamp(), result.Outcome == ApplyOutcome.Unsigned);
         return error;
     }
+
+    // A promotion whose commit was not answered, and did not come to pass: the fleet may have ended that rollout otherwise since.
+    private async Task<bool> WasTakenBackAsync(NpgsqlConnection connection, LiveConfiguration live) =>
+        live.Origin.Source != "rollback" && await _store.LastRolloutOfAsync(connection, live.Digest, _stop.Token) is { State: not "promoted" and not "running" };
 
     // The last change of the fleet that was live here.
     private long? LastKnown() => Array.FindLast(_configs.History(), static r => r.FleetSequence is not null)?.FleetSequence;

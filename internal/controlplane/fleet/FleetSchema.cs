@@ -6,7 +6,7 @@ namespace Gateway.ControlPlane.Fleet;
 internal static class FleetSchema
 {
     /// <summary>Rises with each change of the tables. A gateway refuses a newer one, which it does not understand.</summary>
-    private const int Version = 2;
+    private const int Version = 3;
 
     public static async Task EnsureAsync(NpgsqlConnection connection, string schema, CancellationToken cancellationToken)
     {
@@ -59,6 +59,12 @@ internal static class FleetSchema
         CREATE TABLE IF NOT EXISTS {schema}.rollout_replicas (
             rollout bigint NOT NULL REFERENCES {schema}.rollouts ON DELETE CASCADE, replica text NOT NULL, position integer NOT NULL, state text NOT NULL, reason text,
             PRIMARY KEY (rollout, replica));
+        ALTER TABLE {schema}.documents ADD COLUMN IF NOT EXISTS envelope bytea;
+        ALTER TABLE {schema}.rollouts ADD COLUMN IF NOT EXISTS envelope bytea, ADD COLUMN IF NOT EXISTS mode text NOT NULL DEFAULT 'sequential', ADD COLUMN IF NOT EXISTS stages text NOT NULL DEFAULT '',
+            ADD COLUMN IF NOT EXISTS retry boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS paused boolean NOT NULL DEFAULT false, ADD COLUMN IF NOT EXISTS promote text;
+        ALTER TABLE {schema}.rollout_replicas ADD COLUMN IF NOT EXISTS passed integer NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS percent double precision NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS requests bigint NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS failures bigint NOT NULL DEFAULT 0,
+            ADD COLUMN IF NOT EXISTS live_requests bigint NOT NULL DEFAULT 0, ADD COLUMN IF NOT EXISTS live_failures bigint NOT NULL DEFAULT 0;
         CREATE TABLE IF NOT EXISTS {schema}.schema_version (version integer PRIMARY KEY, at timestamptz NOT NULL DEFAULT now());
         INSERT INTO {schema}.schema_version (version) VALUES ({Version}) ON CONFLICT DO NOTHING;
         """;

@@ -1,31 +1,47 @@
 using Gateway.ControlPlane.Apply;
+using Gateway.ControlPlane.Rollout;
 using Npgsql;
 
 namespace Gateway.ControlPlane.Fleet;
 
 internal sealed partial class FleetStore
 {
+    // What is read of rollouts, and how one begins.
     /// <summary>Ended rollouts that are kept.</summary>
     private const int MostRollouts = 100;
 
-    /// <summary>The one that runs, or the last one.</summary>
-    public async Task<FleetRolloutStatus?> RolloutAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private const string Together = "together";
+
+    private const string RolloutColumns = "r.id, r.rollout, r.version, r.state, r.reason, r.started_at, r.ended_at, r.digest, r.source, r.actor, r.mode, r.stages, r.paused, r.promote, r.retry";
+
+    /// <summary>The one that runs, or the last one; or (with an id) that one.</summary>
+    public async Task<FleetRolloutStatus?> RolloutAsync(NpgsqlConnection connection, CancellationToken cancellationToken, long? id = null)
     {
         await using NpgsqlCommand command = new(
             $"""
-            SELECT r.id, r.rollout, r.version, r.state, r.reason, r.started_at, r.ended_at, p.replica, p.state, p.reason
-            FROM {schema}.rollouts r JOIN {schema}.rollout_replicas p ON p.rollout = r.id WHERE r.id = (SELECT max(id) FROM {schema}.rollouts) ORDER BY p.position
-            """, connection);
+            SELECT {RolloutColumns}, p.replica, p.state, p.reason, p.passed, p.percent, p.requests, p.failures, p.live_requests, p.live_failures
+            FROM {schema}.rollouts r JOIN {schema}.rollout_replicas p ON p.rollout = r.id WHERE r.id = coalesce($1, (SELECT max(id) FROM {schema}.rollouts)) ORDER BY p.position
+            """, connection)
+        { Parameters = { new NpgsqlParameter<long?> { TypedValue = id, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint } } };
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         FleetRolloutStatus? rollout = null;
-        List<FleetRolloutPart> parts = [];
+        List<RolloutPart> parts = [];
         while (await reader.ReadAsync(cancellationToken))
         {
-            rollout ??= new FleetRolloutStatus(
-                reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), Text(reader, 4), Time(reader, 5), reader.IsDBNull(6) ? null : Time(reader, 6), parts);
-            parts.Add(new FleetRolloutPart(reader.GetString(7), reader.GetString(8), Text(reader, 9)));
+            rollout ??= Rollout(reader, parts);
+            parts.Add(new RolloutPart(
+                reader.GetString(15), reader.GetString(16), Text(reader, 17), reader.GetInt32(18), reader.GetDouble(19),
+                new VariantTraffic(reader.GetInt64(20), reader.GetInt64(21), null), new VariantTraffic(reader.GetInt64(22), reader.GetInt64(23), null)));
         }
         return rollout;
+    }
+
+    /// <summary>The last rollout of a candidate, without its replicas; null when none is kept.</summary>
+    public async Task<FleetRolloutStatus?> LastRolloutOfAsync(NpgsqlConnection connection, string digest, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = new($"SELECT {RolloutColumns} FROM {schema}.rollouts r WHERE r.digest = $1 ORDER BY r.id DESC LIMIT 1", connection) { Parameters = { new() { Value = digest } } };
+        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
+        return await reader.ReadAsync(cancellationToken) ? Rollout(reader, []) : null;
     }
 
     /// <summary>In the transaction of <see cref="LockHeadAsync"/>: the rollout that runs, for a person; null for none.</summary>
@@ -36,13 +52,24 @@ internal sealed partial class FleetStore
         return await command.ExecuteScalarAsync(cancellationToken) as string;
     }
 
+    /// <summary>In the transaction of <see cref="LockHeadAsync"/>: how a rollout ended, for a person; null while it runs.</summary>
+    public async Task<string?> EndOfAsync(NpgsqlConnection connection, long id, CancellationToken cancellationToken)
+    {
+        await using NpgsqlCommand command = new($"SELECT format('rollout %s of the fleet was %s: %s', id, state, reason) FROM {schema}.rollouts WHERE id = $1 AND state <> 'running'", connection) { Parameters = { new() { Value = id } } };
+        return await command.ExecuteScalarAsync(cancellationToken) as string;
+    }
+
     /// <summary>In the transaction of <see cref="LockHeadAsync"/>: writes it down with the replicas in their order, the first of which runs already.</summary>
-    public async Task<long> BeginRolloutAsync(NpgsqlConnection connection, string name, SharedChange change, IReadOnlyList<string> replicas, CancellationToken cancellationToken)
+    public async Task<long> BeginRolloutAsync(NpgsqlConnection connection, RolloutPlan plan, SharedChange change, IReadOnlyList<string> replicas, CancellationToken cancellationToken)
     {
         ConfigDocument document = change.Document;
         NpgsqlBatchCommand insert = Batched(
-            $"INSERT INTO {schema}.rollouts (rollout, version, digest, format, content, source, actor, origin, replica, detail, bundle_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id",
-            name, change.Version, document.Digest, document.FormatName, document.Content.ToArray(), change.Origin.Source, change.Origin.Actor, change.Origin.From, replicas[0], change.Detail, change.BundleSequence);
+            $"""
+            INSERT INTO {schema}.rollouts (rollout, version, digest, format, content, source, actor, origin, replica, detail, bundle_sequence, envelope, mode, stages)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING id
+            """,
+            plan.Name, change.Version, document.Digest, document.FormatName, document.Content.ToArray(), change.Origin.Source, change.Origin.Actor, change.Origin.From, replicas[0], change.Detail, change.BundleSequence,
+            change.Envelope.IsEmpty ? null : change.Envelope.ToArray(), plan.Fleet == Gateway.Config.FleetRolloutMode.Together ? Together : "sequential", RolloutText.Stages(plan.Stages));
         long id;
         await using (NpgsqlBatch first = new(connection) { BatchCommands = { insert } }) id = (long)(await first.ExecuteScalarAsync(cancellationToken))!;
         NpgsqlBatchCommand[] parts =
@@ -54,39 +81,38 @@ internal sealed partial class FleetStore
         return id;
     }
 
-    /// <summary>What a replica needs to take its part; null when it has ended.</summary>
+    /// <summary>What a replica needs to take its part, unverified, and the envelope that it came in (empty for none); null when it has ended.</summary>
     /// <exception cref="FleetException">The document is not what was stored.</exception>
-    public async Task<ApplyRequest?> RolloutRequestAsync(NpgsqlConnection connection, long id, CancellationToken cancellationToken)
+    public async Task<(ApplyRequest Request, byte[] Envelope)?> RolloutRequestAsync(NpgsqlConnection connection, long id, CancellationToken cancellationToken)
     {
         await using NpgsqlCommand command = new(
-            $"SELECT rollout, digest, format, content, source, actor, origin, detail, bundle_sequence FROM {schema}.rollouts WHERE id = $1 AND state = 'running'", connection)
+            $"SELECT rollout, digest, format, content, source, actor, origin, detail, bundle_sequence, envelope, (SELECT count(*) FROM {schema}.rollout_replicas WHERE rollout = id) FROM {schema}.rollouts WHERE id = $1 AND state = 'running'", connection)
         { Parameters = { new() { Value = id } } };
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken)) return null;
         ConfigDocument document = new(reader.GetFieldValue<byte[]>(3), reader.GetString(2) == "yaml" ? DocumentFormat.Yaml : DocumentFormat.Json);
         if (document.Digest != reader.GetString(1)) throw new FleetException($"the document of rollout {id} in the fleet's database is damaged: its digest differs");
+        byte[] envelope = reader.IsDBNull(9) ? [] : reader.GetFieldValue<byte[]>(9);
         // It was merged with other sources' where it came in.
-        return new ApplyRequest(document.AsWhole(), new ChangeOrigin(reader.GetString(4), reader.GetString(5), reader.GetString(6)))
+        return (new ApplyRequest(document.AsWhole(), new ChangeOrigin(reader.GetString(4), reader.GetString(5), reader.GetString(6)))
         {
             Rollout = reader.GetString(0),
             FleetRollout = id,
-            Bundle = reader.IsDBNull(8) ? null : new BundleStamp(reader.GetInt64(8), Text(reader, 7) ?? ""),
-        };
+            Judges = (int)reader.GetInt64(10),
+            Bundle = reader.IsDBNull(8) ? null : new BundleStamp(reader.GetInt64(8), Text(reader, 7) ?? "") { Envelope = envelope },
+        }, envelope);
     }
 
-    public Task PartAsync(NpgsqlConnection connection, long id, string replica, string state, string? reason, CancellationToken cancellationToken) => TellAsync(connection, cancellationToken,
-        Batched($"UPDATE {schema}.rollout_replicas SET state = $3, reason = $4 WHERE rollout = $1 AND replica = $2", id, replica, state, reason));
-
-    /// <summary>Ends it for all, if it runs still.</summary>
-    public Task EndRolloutAsync(NpgsqlConnection connection, long id, string replica, string state, string reason, CancellationToken cancellationToken) => TellAsync(connection, cancellationToken,
-        Batched($"UPDATE {schema}.rollout_replicas SET state = $3, reason = $4 WHERE rollout = $1 AND replica = $2 AND EXISTS (SELECT FROM {schema}.rollouts WHERE id = $1 AND state = 'running')", id, replica, state, reason),
-        Batched($"UPDATE {schema}.rollouts SET state = $2, reason = $3, content = '', ended_at = now() WHERE id = $1 AND state = 'running'", id, state, $"replica {replica}: {reason}"));
-
-    private async Task TellAsync(NpgsqlConnection connection, CancellationToken cancellationToken, params NpgsqlBatchCommand[] commands)
+    private static FleetRolloutStatus Rollout(NpgsqlDataReader reader, IReadOnlyList<RolloutPart> parts) => new(
+        reader.GetInt64(0), reader.GetString(1), reader.GetString(2), reader.GetString(3), Text(reader, 4), Time(reader, 5), reader.IsDBNull(6) ? null : Time(reader, 6), parts)
     {
-        await using NpgsqlBatch batch = new(connection);
-        foreach (NpgsqlBatchCommand command in commands) batch.BatchCommands.Add(command);
-        batch.BatchCommands.Add(Batched("SELECT pg_notify($1, '')", Channel));
-        _ = await batch.ExecuteNonQueryAsync(cancellationToken);
-    }
+        Digest = reader.GetString(7),
+        Source = reader.GetString(8),
+        Actor = reader.GetString(9),
+        Together = reader.GetString(10) == Together,
+        Stages = RolloutText.ReadStages(reader.GetString(11)),
+        Paused = reader.GetBoolean(12),
+        Promote = Text(reader, 13),
+        Retry = reader.GetBoolean(14),
+    };
 }

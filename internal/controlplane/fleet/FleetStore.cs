@@ -10,6 +10,9 @@ internal sealed partial class FleetStore(string schema)
     /// <summary>Entries of the shared audit log; each replica has its own whole one.</summary>
     private const int MostAudit = 100_000;
 
+    /// <summary>A hundred thousand routes are published in a second or two.</summary>
+    private static readonly TimeSpan LongestPublish = TimeSpan.FromSeconds(30);
+
     private const string ChangeColumns = "c.sequence, c.time, c.version, c.digest, c.format, c.source, c.actor, c.origin, c.replica, c.detail, c.bundle_sequence";
 
     /// <summary>What is heard when something has changed; the replicas listen.</summary>
@@ -31,20 +34,32 @@ internal sealed partial class FleetStore(string schema)
         return await ReadChangesAsync(command, cancellationToken);
     }
 
+    /// <summary>The document, and the envelope that it came in; empty for none.</summary>
     /// <exception cref="FleetException">It is gone, or is not what was stored.</exception>
-    public async Task<byte[]> DocumentAsync(NpgsqlConnection connection, FleetChange change, CancellationToken cancellationToken)
+    public async Task<(byte[] Content, byte[] Envelope)> DocumentAsync(NpgsqlConnection connection, FleetChange change, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new($"SELECT content FROM {schema}.documents WHERE digest = $1 AND format = $2", connection) { Parameters = { new() { Value = change.Digest }, new() { Value = change.Format } } };
-        byte[] content = await command.ExecuteScalarAsync(cancellationToken) as byte[] ?? throw new FleetException($"the document of change {change.Sequence} is gone from the fleet's database");
-        return ConfigStore.DigestOf(content) == change.Digest ? content : throw new FleetException($"the document of change {change.Sequence} in the fleet's database is damaged: its digest differs");
+        await using NpgsqlCommand command = new($"SELECT content, envelope FROM {schema}.documents WHERE digest = $1 AND format = $2", connection) { Parameters = { new() { Value = change.Digest }, new() { Value = change.Format } } };
+        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
+        if (!await reader.ReadAsync(cancellationToken)) throw new FleetException($"the document of change {change.Sequence} is gone from the fleet's database");
+        byte[] content = reader.GetFieldValue<byte[]>(0);
+        return ConfigStore.DigestOf(content) == change.Digest ? (content, reader.IsDBNull(1) ? [] : reader.GetFieldValue<byte[]>(1)) : throw new FleetException($"the document of change {change.Sequence} in the fleet's database is damaged: its digest differs");
     }
 
-    /// <summary>Locks the head until the transaction ends, so that changes have one order.</summary>
+    /// <summary>
+    /// Locks the head until the transaction ends, so that changes have one order. A replica that is cut off or frozen in the middle loses the
+    /// lock after a while, and its change with it: the others must be able to go on.
+    /// </summary>
     public async Task<(long Sequence, string? Version, long BundleSequence)> LockHeadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new(
-            $"SELECT h.sequence, c.version, coalesce(c.bundle_sequence, 0) FROM {schema}.head h LEFT JOIN {schema}.changes c ON c.sequence = h.sequence FOR UPDATE OF h", connection);
-        await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
+        await using NpgsqlBatch batch = new(connection)
+        {
+            BatchCommands =
+            {
+                Batched($"SET LOCAL idle_in_transaction_session_timeout = '{LongestPublish.TotalSeconds}s'"),
+                Batched($"SELECT h.sequence, c.version, coalesce(c.bundle_sequence, 0) FROM {schema}.head h LEFT JOIN {schema}.changes c ON c.sequence = h.sequence FOR UPDATE OF h"),
+            },
+        };
+        await using NpgsqlDataReader reader = await batch.ExecuteReaderAsync(cancellationToken);
         if (!await reader.ReadAsync(cancellationToken)) throw new FleetException($"the table {schema}.head is empty; it has one row");
         return (reader.GetInt64(0), reader.IsDBNull(1) ? null : reader.GetString(1), reader.GetInt64(2));
     }
@@ -57,13 +72,14 @@ internal sealed partial class FleetStore(string schema)
         {
             BatchCommands =
             {
-                Batched($"INSERT INTO {schema}.documents (digest, format, content) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", document.Digest, document.FormatName, document.Content.ToArray()),
+                Batched($"INSERT INTO {schema}.documents AS d (digest, format, content, envelope) VALUES ($1, $2, $3, $4) ON CONFLICT (digest, format) DO UPDATE SET envelope = coalesce(EXCLUDED.envelope, d.envelope)",
+                    document.Digest, document.FormatName, document.Content.ToArray(), change.Envelope.IsEmpty ? null : change.Envelope.ToArray()),
                 Batched($"INSERT INTO {schema}.changes (sequence, version, digest, format, source, actor, origin, replica, detail, bundle_sequence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
                     sequence, change.Version, document.Digest, document.FormatName, change.Origin.Source, change.Origin.Actor, change.Origin.From, replica, change.Detail, bundleSequence == 0 ? null : bundleSequence),
                 Batched($"UPDATE {schema}.head SET sequence = $1", sequence),
                 // The rollout that runs has ended with this: it was the candidate's promotion, or overtook it.
-                Batched($"UPDATE {schema}.rollouts SET state = CASE WHEN digest = $1 THEN 'promoted' ELSE 'aborted' END, reason = CASE WHEN digest = $1 THEN $2 ELSE $3 END, content = '', ended_at = now() WHERE state = 'running'",
-                    document.Digest, $"change {sequence} of the fleet", $"overtaken by change {sequence}: {change.Origin.Source} by {change.Origin.Actor} at {replica}"),
+                Batched($"UPDATE {schema}.rollouts SET state = CASE WHEN digest = $1 THEN 'promoted' ELSE 'aborted' END, reason = CASE WHEN digest = $1 THEN $2 ELSE $3 END, retry = digest <> $1 AND $4, content = '', envelope = NULL, ended_at = now() WHERE state = 'running'",
+                    document.Digest, $"change {sequence} of the fleet", $"overtaken by change {sequence}: {change.Origin.Source} by {change.Origin.Actor} at {replica}", change.Origin.Source != "rollback"),
                 Batched($"DELETE FROM {schema}.changes WHERE sequence <= $1", sequence - Math.Max(change.Keep, 1)),
                 Batched($"DELETE FROM {schema}.documents d WHERE NOT EXISTS (SELECT FROM {schema}.changes c WHERE c.digest = d.digest AND c.format = d.format)"),
                 Batched("SELECT pg_notify($1, $2)", Channel, sequence.ToString(System.Globalization.CultureInfo.InvariantCulture)),

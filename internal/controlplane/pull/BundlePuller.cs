@@ -125,7 +125,7 @@ public sealed partial class BundlePuller : IAsyncDisposable
             return Succeeded("unchanged", null, answer, start);
         }
         RolloutRecord? tried = manifest is null ? null : Rollouts?.LastOf(manifest.ConfigSha256);
-        if (tried is { IsEnded: false }) return Succeeded("rolling_out", null, answer, start);
+        if (tried is { IsEnded: false } || (manifest is not null && Rollouts?.IsRollingOut(manifest.ConfigSha256) == true)) return Succeeded("rolling_out", null, answer, start);
         if (tried is { HasFailed: true })
         {
             RefusedBundle failed = new(digest, manifest!.Sequence, manifest.ConfigSha256, RolloutText.Name(tried.State), $"rollout {tried.Id}: {tried.Reason}", tried.EndedAt ?? _time.GetUtcNow());
@@ -134,7 +134,7 @@ public sealed partial class BundlePuller : IAsyncDisposable
             Remember(() => _memory.Settle(digest, answer.ETag));
             return Succeeded("refused", failed, answer, start);
         }
-        BundleOutcome outcome = await _intake.TakeAsync(answer.Bundle, new ChangeOrigin("bundle", "pull", _options.Url.Authority), cancellationToken);
+        BundleOutcome outcome = await _intake.TakeAsync(answer.Bundle, new ChangeOrigin("bundle", "pull", _options.Url.Authority), cancellationToken, byItself: true);
         PullVerdict verdict = PullVerdict.Of(outcome);
         if (verdict.Kind == PullVerdictKind.Later) return Failed("retry", $"bundle {manifest?.Sequence} could not be taken yet: {verdict.Reason}", null);
         // Dealt with when the rollout has ended: a process that dies before that asks for it again.

@@ -36,7 +36,7 @@ public sealed partial class RolloutDirector
         if (ended.Version is null && check.Request.Bundle is null) return null;
         string stage = RolloutText.CheckOf(ended.Errors);
         _metrics.Checks(stage);
-        return Closed(check, new RolloutPlan(check.Request.Rollout!, [], "", new RolloutGatesConfig(), default, null), stage, ended.Errors);
+        return Closed(check, new RolloutPlan(check.Request.Rollout!, [], "", new RolloutGatesConfig(), default, default, default, null), stage, ended.Errors);
     }
 
     private async Task<RolloutStart> AtOnceAsync(ApplyQueue.RolloutCandidate check, RolloutPlan plan)
@@ -57,11 +57,17 @@ public sealed partial class RolloutDirector
         ConfigDocument document = check.Candidate.Document.Kept();
         RolloutRecord record = Record(check, plan) with { Percent = plan.Stages[0].Percent };
         check = check with { Request = check.Request with { Document = document }, Candidate = check.Candidate with { Document = document } };
-        if (check.Request.FleetRollout is null && Fleet is not null && await Fleet.BeginAsync(record, check.Request) is { } refusal)
+        if (check.Request.FleetRollout is null && Fleet is not null)
         {
-            _queue.Forget(document);
-            return new RolloutStart(null, _queue.Refuse(check, refusal.Outcome, [refusal.Error]));
+            FleetBeginning beginning = await Fleet.BeginAsync(record, plan, check.Request);
+            if (beginning.Refusal is { } refusal)
+            {
+                _queue.Forget(document);
+                return new RolloutStart(null, _queue.Refuse(check, refusal.Outcome, [refusal.Error]));
+            }
+            check = check with { Request = check.Request with { FleetRollout = beginning.Id, Judges = beginning.Judges } };
         }
+        plan = plan.Among(check.Request.Judges);
         try
         {
             _store.Save(record, Keep);
@@ -96,7 +102,7 @@ public sealed partial class RolloutDirector
         Audit(check.Request.Origin, "rollout", record, $"rollout {record.Id} ('{plan.Name}') begins at {RolloutText.Percent(record.Percent)}{(plan.Note is null ? "" : $"; {plan.Note}")}");
         LogBegins(_logger, record.Id, plan.Name, record.Version, record.Percent);
         Events.Tell("state", record, current.Run.Left);
-        Fleet?.Began(record, check.Request);
+        Fleet?.Began(record, plan, check.Request);
         _ = _begun.Release();
         return new RolloutStart(record, _queue.Begun(check));
     }
@@ -117,26 +123,13 @@ public sealed partial class RolloutDirector
         }
     }
 
-    private async Task TakeBackAsync(Current current)
-    {
-        const string Reason = "the gateway failed while it watched it; its log says more";
-        try
-        {
-            if (_current == current) _ = await EndAsync(current, RolloutState.Aborted, Reason, null, Itself, retry: true);
-        }
-        catch (Exception e)
-        {
-            LogFault(_logger, e);
-            await _canary.EndAsync();
-            _current = null;
-            RolloutRecord record = _view!.Record.IsEnded ? _view.Record : _view.Record with { State = RolloutState.Aborted, Percent = 0, EndedAt = _time.GetUtcNow(), Reason = Reason, Retry = true };
-            Show(record, null);
-            Fleet?.Ended(record);
-        }
-    }
-
     private async Task<bool> LookAsync(Current current)
     {
+        if (Fleet?.OutOfSight(_view!.Record, current.Plan.HoldTimeout) is { } unseen)
+        {
+            await EndAsync(current, RolloutState.Aborted, unseen, null, Itself, retry: true);
+            return false;
+        }
         CanaryLook look;
         try
         {
@@ -157,13 +150,13 @@ public sealed partial class RolloutDirector
             case RolloutMove.Return:
                 await EndAsync(current, RolloutState.Returned, look.Worse?.Reason ?? $"no traffic to judge by: {current.Run.WaitsFor} came in {DurationText.Format(current.Plan.Gates.MaxTime)}", look.Worse, Itself);
                 break;
-            case RolloutMove.Next:
-                Next(current);
-                break;
-            case RolloutMove.Promote when Fleet?.Holds(record) == true:
+            case RolloutMove.Next or RolloutMove.Promote when Fleet?.Holds(record, move == RolloutMove.Promote) == true:
                 record = record with { Reason = "passed here, waits for the other replicas of the fleet" };
                 Show(record, current.Run.Left);
                 Events.Tell("tick", record, current.Run.Left);
+                break;
+            case RolloutMove.Next:
+                Next(current);
                 break;
             case RolloutMove.Promote:
                 _ = await PromoteAsync(current, current.Run.WaitsFor is null ? "every stage passed" : "there was no traffic to judge by, and onNoTraffic says promote", Itself);
@@ -210,55 +203,5 @@ public sealed partial class RolloutDirector
                 Events.Tell("state", record, current.Run.Left);
                 return new RolloutAnswer(record, false, null);
         }
-    }
-
-    private async Task<ApplyResult> PromoteAsync(Current current, string reason, ChangeOrigin by)
-    {
-        RolloutRecord record = LastLook();
-        ApplyResult result = await _queue.PromoteAsync(current.Candidate, Detail(record), _canary.PromoteAsync);
-        if (!result.IsGood)
-        {
-            _ = await EndAsync(current, RolloutState.Returned, $"it could not be made live: {ApplyLedger.Summary(result.Errors)}", null, by);
-            return result;
-        }
-        _metrics.Stage(RolloutStages.Canary, "passed");
-        _metrics.Stage(RolloutStages.Full, "passed");
-        Close(record with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, EndedAt = _time.GetUtcNow(), Reason = reason }, by);
-        return result;
-    }
-
-    // The candidate comes as the fleet's change the next moment.
-    private async Task PromotedElsewhereAsync(string reason, ChangeOrigin by)
-    {
-        RolloutRecord record = LastLook();
-        await _canary.EndAsync();
-        _metrics.Stage(RolloutStages.Canary, "passed");
-        Close(record with { State = RolloutState.Promoted, Stage = RolloutStages.Full, Percent = 100, EndedAt = _time.GetUtcNow(), Reason = reason }, by);
-    }
-
-    // Live is live all along: what can fail here is what is written down.
-    private async Task<RolloutRecord> EndAsync(Current current, RolloutState state, string reason, RolloutEvidence? evidence, ChangeOrigin by, bool retry = false)
-    {
-        RolloutRecord record = evidence is null ? LastLook() : _view!.Record;
-        await _canary.EndAsync();
-        _metrics.Stage(RolloutStages.Canary, state == RolloutState.Returned ? "failed" : "aborted");
-        _queue.Metrics.RolledBack(RolloutText.Name(state));
-        record = record with { State = state, Percent = 0, EndedAt = _time.GetUtcNow(), Reason = reason, Evidence = evidence, Retry = retry };
-        _queue.Forget(current.Candidate.Candidate.Document);
-        Close(record, by);
-        return record;
-    }
-
-    private void Close(RolloutRecord record, ChangeOrigin by)
-    {
-        _current = null;
-        TrySave(record);
-        Show(record, null);
-        Audit(by, by == Itself ? "rollout" : record.State == RolloutState.Aborted ? "rollout_abort" : "rollout_promote", record, $"rollout {record.Id}: {record.Reason}");
-        if (record.State == RolloutState.Promoted) LogPromoted(_logger, record.Id, record.Version, record.Reason!);
-        else LogTakenBack(_logger, record.Id, RolloutText.Name(record.State), record.Version, record.Reason!);
-        Events.Tell("state", record);
-        Fleet?.Ended(record);
-        _queue.RaiseRolloutEnded();
     }
 }

@@ -61,7 +61,14 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     private Current? _current;
     private View? _view;
 
-    private sealed record Current(ApplyQueue.RolloutCandidate Candidate, RolloutPlan Plan, RolloutRun Run);
+    // What was taken back last was made the fleet's in the same moment.
+    private bool _overtaken;
+
+    private sealed record Current(ApplyQueue.RolloutCandidate Candidate, RolloutPlan Plan, RolloutRun Run)
+    {
+        /// <summary>Why the last promotion could not be yet; null for none.</summary>
+        public ApplyOutcome? Waits { get; set; }
+    }
 
     private sealed record View(RolloutRecord Record, TimeSpan? Left);
 
@@ -101,6 +108,7 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     public (RolloutRecord Record, TimeSpan? Left)? Find(string id)
     {
         if (Volatile.Read(ref _view) is { } view && view.Record.Id == id) return (view.Record, view.Left);
+        if (Fleet?.Find(id) is { } ofFleet) return (ofFleet, null);
         return _store.Find(id) is { } record ? (record, null) : null;
     }
 
@@ -115,9 +123,26 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     /// <param name="cancellationToken">Takes it out of the queue; one that has begun goes on.</param>
     public Task<RolloutStart> StartAsync(ApplyRequest request, CancellationToken cancellationToken) => _queue.StepAsync(() => StartOneAsync(request), cancellationToken);
 
-    /// <summary>Someone's decision about a rollout that runs.</summary>
+    /// <summary>Someone's decision about a rollout that runs; in a fleet it is every replica's.</summary>
     public Task<RolloutAnswer> ActAsync(string id, RolloutAction action, ChangeOrigin origin, CancellationToken cancellationToken) =>
+        Fleet is { } fleet && fleet.Concerns(id) ? fleet.ActAsync(id, action, origin, cancellationToken) : ActHereAsync(id, action, origin, cancellationToken);
+
+    /// <summary>The same for this replica's part alone.</summary>
+    internal Task<RolloutAnswer> ActHereAsync(string id, RolloutAction action, ChangeOrigin origin, CancellationToken cancellationToken) =>
         _queue.StepAsync(() => ActOneAsync(id, action, origin), cancellationToken);
+
+    /// <summary>The fleet has ended the rollout that this one is a part of.</summary>
+    internal Task EndPartAsync(string id, string reason, bool retry, CancellationToken cancellationToken) => _queue.StepAsync(async () =>
+    {
+        if (_current is { } current && _view!.Record.Id == id) _ = await EndAsync(current, RolloutState.Aborted, reason, null, new ChangeOrigin("rollout", "the fleet", ""), retry);
+        return true;
+    }, cancellationToken);
+
+    /// <summary>The rollout that runs in the fleet, or the last one; null outside a fleet.</summary>
+    public RolloutRecord? OfFleet => Fleet?.Last;
+
+    /// <summary>The fleet's rollout of this candidate runs, at whatever replica.</summary>
+    public bool IsRollingOut(string versionOrDigest) => Fleet?.Last is { IsEnded: false } last && (last.Version == versionOrDigest || last.Digest == versionOrDigest);
 
     async Task IRolloutInProgress.YieldAsync(ChangeOrigin origin, string reason, bool isPromotion)
     {
@@ -126,9 +151,11 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
         else await EndAsync(current, RolloutState.Aborted, $"the fleet has another version now: {reason}", null, origin, retry: true);
     }
 
-    async Task IRolloutInProgress.AbortAsync(ChangeOrigin origin, string reason)
+    async Task<bool> IRolloutInProgress.AbortAsync(ChangeOrigin origin, string reason)
     {
-        if (_current is { } current) await EndAsync(current, RolloutState.Aborted, reason, null, origin);
+        if (_current is not { } current) return true;
+        _ = await EndAsync(current, RolloutState.Aborted, reason, null, origin);
+        return !_overtaken;
     }
 
     /// <summary>Takes back what runs, for the process stops; and ends what listens.</summary>

@@ -61,6 +61,12 @@ internal static class RolloutJson
             writer.WriteEndObject();
         }
         writer.WriteEndArray();
+        if (record.Replicas.Count > 0)
+        {
+            writer.WriteStartArray("replicas");
+            foreach (RolloutPart part in record.Replicas) Part(writer, part);
+            writer.WriteEndArray();
+        }
         if (record.Retry) writer.WriteBoolean("retry", true);
         writer.WriteEndObject();
     }
@@ -111,6 +117,20 @@ internal static class RolloutJson
         Variant(writer, "live", evidence.Live);
         Variant(writer, "candidate", evidence.Candidate);
         writer.WriteString("reason", evidence.Reason);
+        writer.WriteEndObject();
+    }
+
+    /// <summary>A replica's part of a fleet's rollout.</summary>
+    public static void Part(Utf8JsonWriter writer, RolloutPart part)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("name", part.Replica);
+        writer.WriteString("state", part.State);
+        if (part.Reason is not null) writer.WriteString("reason", part.Reason);
+        writer.WriteNumber("passed", part.Passed);
+        writer.WriteNumber("percent", part.Percent);
+        Variant(writer, "live", part.Live);
+        Variant(writer, "candidate", part.Candidate);
         writer.WriteEndObject();
     }
 

@@ -9,8 +9,10 @@ namespace Gateway.ControlPlane.Rollout;
 /// </summary>
 /// <param name="Stages">Empty for none: live at once.</param>
 /// <param name="Cohort">As the document writes it.</param>
+/// <param name="Fleet">How it goes through the replicas of a fleet.</param>
+/// <param name="HoldTimeout">How long a replica serves the candidate without seeing the fleet.</param>
 /// <param name="Note">What of it is the live document's, for a person; null for nothing.</param>
-internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stages, string Cohort, RolloutGatesConfig Gates, NoTrafficAction OnNoTraffic, string? Note)
+internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stages, string Cohort, RolloutGatesConfig Gates, NoTrafficAction OnNoTraffic, FleetRolloutMode Fleet, TimeSpan HoldTimeout, string? Note)
 {
     private static readonly RolloutConfig None = new();
 
@@ -27,8 +29,8 @@ internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stag
     public static RolloutPlan Of(string name, GatewayConfig candidate, GatewayConfig? live)
     {
         RolloutConfig? own = candidate.Rollout.GetValueOrDefault(name), standing = live?.Rollout.GetValueOrDefault(name);
-        if (own is null && standing is not null) return Of(name, standing, standing.Gates, standing.OnNoTraffic, "the document has no such rollout: the live one's counts");
-        if (own is null || standing is null) return Of(name, own ?? None, (own ?? None).Gates, (own ?? None).OnNoTraffic, null);
+        if (own is null && standing is not null) return Of(name, standing, standing, "the document has no such rollout: the live one's counts");
+        if (own is null || standing is null) return Of(name, own ?? None, own ?? None, null);
         List<string> kept = [];
         RolloutConfig shares = own;
         if (standing.Stages.Count > 0 && (own.Stages.Count == 0 || own.Stages[0].Percent > standing.Stages[0].Percent))
@@ -48,7 +50,14 @@ internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stag
             MaxTime = Stricter("gates.maxTime", own.Gates.MaxTime, standing.Gates.MaxTime, static (a, b) => a > b),
         };
         NoTrafficAction silence = Stricter("onNoTraffic", own.OnNoTraffic, standing.OnNoTraffic, static (a, b) => a > b);
-        return Of(name, shares, gates, silence, kept.Count == 0 ? null : $"{string.Join(", ", kept)} as in the live configuration, which is stricter");
+        RolloutConfig rest = own with
+        {
+            Gates = gates,
+            OnNoTraffic = silence,
+            Fleet = Stricter("fleet", own.Fleet, standing.Fleet, static (a, b) => a < b),
+            HoldTimeout = Stricter("holdTimeout", own.HoldTimeout, standing.HoldTimeout, static (a, b) => a < b),
+        };
+        return Of(name, shares, rest, kept.Count == 0 ? null : $"{string.Join(", ", kept)} as in the live configuration, which is stricter");
 
         T Stricter<T>(string what, T mine, T theirs, Func<T, T, bool> isStricter)
         {
@@ -58,6 +67,20 @@ internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stag
         }
     }
 
-    private static RolloutPlan Of(string name, RolloutConfig config, RolloutGatesConfig gates, NoTrafficAction silence, string? note) =>
-        new(name, [.. config.Stages.Select(static s => new RolloutStage(s.Percent, s.For))], config.Cohort, gates, silence, note);
+    /// <summary>
+    /// The same for one of so many judges. Each replica judges by its own requests, so that watching needs no database and the fault of one
+    /// replica's surroundings is not thinned by the others; but each may cry wolf, so each has its part of alpha (Bonferroni), and the fleet
+    /// takes back what is no worse as rarely as one gateway does.
+    /// </summary>
+    public RolloutPlan Among(int judges) => judges <= 1 ? this : this with
+    {
+        Gates = Gates with
+        {
+            ErrorRate = Gates.ErrorRate with { Alpha = Gates.ErrorRate.Alpha / judges },
+            Latency = Gates.Latency with { Alpha = Gates.Latency.Alpha / judges },
+        },
+    };
+
+    private static RolloutPlan Of(string name, RolloutConfig shares, RolloutConfig rest, string? note) =>
+        new(name, [.. shares.Stages.Select(static s => new RolloutStage(s.Percent, s.For))], shares.Cohort, rest.Gates, rest.OnNoTraffic, rest.Fleet, rest.HoldTimeout, note);
 }

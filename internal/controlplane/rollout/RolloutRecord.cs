@@ -81,6 +81,9 @@ public sealed record RolloutRecord
     /// <summary>What both variants did, by route, as it was read last.</summary>
     public IReadOnlyList<RouteTraffic> Traffic { get; init; } = [];
 
+    /// <summary>The parts of a fleet's rollout; empty for one of a replica's own.</summary>
+    public IReadOnlyList<RolloutPart> Replicas { get; init; } = [];
+
     /// <summary>It says nothing against the candidate, which may come again by itself: the process ended, or the machine failed.</summary>
     public bool Retry { get; init; }
 

@@ -29,6 +29,21 @@ internal static class RolloutText
 
     public static string Percent(double value) => value.ToString("0.##", CultureInfo.InvariantCulture) + "%";
 
+    /// <summary>As in a document, short: <c>1 30s, 10 1m</c>.</summary>
+    public static string Stages(IReadOnlyList<RolloutStage> stages) => string.Join(", ", stages.Select(static s => string.Create(CultureInfo.InvariantCulture, $"{s.Percent} {DurationText.Format(s.For)}")));
+
+    /// <summary>What cannot be read is left out.</summary>
+    public static IReadOnlyList<RolloutStage> ReadStages(string text)
+    {
+        List<RolloutStage> stages = [];
+        foreach (string stage in text.Split(", ", StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (stage.Split(' ') is [var percent, var time] && double.TryParse(percent, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && DurationText.TryParse(time, out TimeSpan least))
+                stages.Add(new RolloutStage(share, least));
+        }
+        return stages;
+    }
+
     /// <summary>The check that an error comes from, as the stages are named.</summary>
     public static string CheckOf(IReadOnlyList<ConfigError> errors) => errors switch
     {

@@ -14,7 +14,7 @@ public sealed class RolloutRunTests
     private static RolloutRun Run(NoTrafficAction silence = NoTrafficAction.Promote) => new(Plan(silence), Start);
 
     private static RolloutPlan Plan(NoTrafficAction silence) => new("default", [new RolloutStage(1, TimeSpan.FromSeconds(30)), new RolloutStage(10, TimeSpan.FromSeconds(60))], "ip",
-        new RolloutGatesConfig { MinSamples = 200, MaxTime = TimeSpan.FromMinutes(10) }, silence, null);
+        new RolloutGatesConfig { MinSamples = 200, MaxTime = TimeSpan.FromMinutes(10) }, silence, default, default, null);
 
     private static RolloutMove Look(RolloutRun run, double seconds, long samples, bool worse = false)
     {

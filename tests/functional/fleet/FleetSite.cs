@@ -34,18 +34,29 @@ internal sealed class FleetSite : IAsyncDisposable
         _server = fixture.Server!;
     }
 
+    /// <summary>Where the tables are.</summary>
+    public string Schema => _schema;
+
+    /// <summary>Replicas that reach the database by another port.</summary>
+    public Dictionary<string, int> Ports { get; } = [];
+
     public GatewayProcess this[string replica] => _running[replica];
 
     public IEnumerable<string> Running => _running.Keys;
 
-    public static string Saying(string text, string more = "") => Doc.Of(routes: $$"""{ "name": "all", "respond": { "body": "{{text}}" } }""", pools: "", more: more);
+    public static string Saying(string text, string more = "") => Doc.Of(routes: $$"""{ "name": "all", "respond": { "body": "{{text}}" } }""", pools: "", more: more.Length > 0 ? $"{more}, {Doc.NoAccessLog}" : Doc.NoAccessLog);
 
-    public async Task<GatewayProcess> StartAsync(string replica, string? file = "file", params string[] arguments)
+    public Task<GatewayProcess> StartAsync(string replica, string? file = "file", params string[] arguments) => StartWithAsync(replica, file is null ? null : Saying(file), null, arguments);
+
+    /// <param name="document">Of the file; null for the one that is there.</param>
+    /// <param name="fault">As the environment variable GATEWAY_FAULT; null for none.</param>
+    public async Task<GatewayProcess> StartWithAsync(string replica, string? document, string? fault = null, params string[] arguments)
     {
         TempFolder folder = _folders.TryGetValue(replica, out TempFolder? known) ? known : _folders[replica] = new TempFolder();
-        string connection = folder.Write("fleet.connection", _server.ConnectionString);
-        GatewayProcess gateway = await GatewayProcess.StartAsync(file is null ? null : Saying(file), new GatewayProcessOptions
+        string connection = folder.Write("fleet.connection", PostgresServer.ConnectionTo(Ports.GetValueOrDefault(replica, _server.Port)));
+        GatewayProcess gateway = await GatewayProcess.StartAsync(document, new GatewayProcessOptions
         {
+            Environment = fault is null ? new Dictionary<string, string>() : new Dictionary<string, string> { ["GATEWAY_FAULT"] = fault },
             Folder = folder,
             Arguments = ["--fleet-file", connection, "--fleet-schema", _schema, "--replica", replica, .. arguments],
         });
@@ -108,6 +119,39 @@ internal sealed class FleetSite : IAsyncDisposable
         view.GetProperty("replicas").GetArrayLength() == replicas && view.GetProperty("replicas").EnumerateArray().All(static r => r.GetProperty("inStep").GetBoolean());
 
     public static bool IsConnected(JsonElement view) => view.GetProperty("connected").GetBoolean();
+
+    /// <summary>State of the last rollout in a replica's view of the fleet; null for none.</summary>
+    public static string? RolloutState(JsonElement view) => view.TryGetProperty("rollout", out JsonElement rollout) ? rollout.GetProperty("state").GetString() : null;
+
+    public static string? RolloutReason(JsonElement view) => view.GetProperty("rollout").GetProperty("reason").GetString();
+
+    /// <summary>The rollout's parts: <c>a:passed b:running</c>.</summary>
+    public static string Parts(JsonElement view) => view.TryGetProperty("rollout", out JsonElement rollout)
+        ? string.Join(' ', rollout.GetProperty("replicas").EnumerateArray().Select(static p => $"{p.GetProperty("name").GetString()}:{p.GetProperty("state").GetString()}")) : "";
+
+    public static int Desired(JsonElement view) => view.GetProperty("desired").GetProperty("sequence").GetInt32();
+
+    /// <summary>Waits until every replica serves what the fleet wants.</summary>
+    public async Task AllInStepAsync()
+    {
+        foreach (string replica in Running) _ = await ViewAsync(replica, "all in step", v => InStep(v, _running.Count));
+    }
+
+    /// <summary>Begins the rollout that the document has, at a replica; the candidate's version.</summary>
+    public async Task<string> BeginAsync(string document, string at = "a")
+    {
+        AdminAnswer begun = await _running[at].TryApplyAsync(document, query: "?rollout=default");
+        Assert.True(begun.Status == System.Net.HttpStatusCode.Accepted, begun.Text);
+        return begun.Json.GetProperty("version").GetString()!;
+    }
+
+    /// <summary>How many rollouts a replica has had of which a request may have got the candidate.</summary>
+    public async Task<int> CanariesAsync(string replica) =>
+        (await _running[replica].GetAsync("/admin/rollouts")).Json.GetProperty("rollouts").EnumerateArray().Count(static r => r.GetProperty("state").GetString() != "refused");
+
+    /// <summary>The replica has a candidate beside what is live.</summary>
+    public async Task<bool> IsTryingAsync(string replica) =>
+        (await _running[replica].GetAsync("/admin/rollouts")).Json.GetProperty("rollouts").EnumerateArray().Any(static r => r.GetProperty("endedAt").ValueKind == JsonValueKind.Null);
 
     public async ValueTask DisposeAsync()
     {
