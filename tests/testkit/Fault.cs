@@ -37,6 +37,21 @@ public abstract record Fault
     /// <summary>The connection is reset after that many bytes of the response; 0 for none at all.</summary>
     public static Fault ResetAt(int bytes) => new Resets(bytes);
 
+    /// <summary>
+    /// A connection answers that many requests and is closed as the next one comes: the moment at which closing and sending cross. Over
+    /// HTTP/2 as <see cref="GoAway"/>, from that stream on.
+    /// </summary>
+    public static Fault StaleAfter(int requests) => new GoesStale(requests);
+
+    /// <summary>HTTP/2 alone: RST_STREAM(REFUSED_STREAM), so that the request certainly was not processed.</summary>
+    public static Fault RefuseStream { get; } = new ResetsStream(7, 0);
+
+    /// <summary>HTTP/2 alone: RST_STREAM(INTERNAL_ERROR) after the head and that many bytes of the body.</summary>
+    public static Fault ResetStreamAt(int bytes) => new ResetsStream(2, bytes);
+
+    /// <summary>HTTP/2 alone: GOAWAY that names the stream before as the last one processed, and the end of the connection.</summary>
+    public static Fault GoAway { get; } = new GoesAway();
+
     /// <summary>So many requests at a time, each for that long; what is more waits its turn: an origin with a capacity.</summary>
     public static Fault Capacity(int workers, TimeSpan each) => new Works(new SemaphoreSlim(workers), each);
 
@@ -59,6 +74,12 @@ public abstract record Fault
     }
 
     internal sealed record Resets(int Bytes) : Fault;
+
+    internal sealed record GoesStale(int Requests) : Fault;
+
+    internal sealed record ResetsStream(int Code, int Bytes) : Fault;
+
+    internal sealed record GoesAway : Fault;
 
     internal sealed record Works(SemaphoreSlim Workers, TimeSpan Each) : Fault;
 

@@ -1,16 +1,18 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
 using System.Text;
 
 namespace Gateway.TestKit;
 
 /// <summary>
-/// An HTTP/1.1 origin over raw sockets that can be made faulty, and well again, while it runs. It keeps its port throughout. Every answer
+/// An origin over raw sockets, of HTTP/1.1 or HTTP/2, in clear text or over TLS, that can be made faulty, and well again, while it runs. It keeps its port throughout. Every answer
 /// names the origin in <c>x-origin</c>. Thread safe.
 /// </summary>
-public sealed class FaultOrigin : IAsyncDisposable
+public sealed partial class FaultOrigin : IAsyncDisposable
 {
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<Socket, byte> _connections = new();
@@ -19,22 +21,30 @@ public sealed class FaultOrigin : IAsyncDisposable
     private readonly ConcurrentDictionary<int, Task> _tasks = new();
     private readonly Lock _gate = new();
     private readonly string _body;
+    private readonly OriginProtocol _protocol;
+    private readonly X509Certificate2? _certificate;
     private readonly Task _flapping;
     private Socket? _listening;
     private Fault _fault = Fault.None, _now = Fault.None;
-    private long _hits, _accepted;
+    private long _hits, _accepted, _working, _mostWorking;
     private int _taskId;
 
-    private FaultOrigin(string id, string body)
+    private FaultOrigin(string id, string body, OriginProtocol protocol, X509Certificate2? certificate)
     {
         Id = id;
         _body = body;
+        (_protocol, _certificate) = (protocol, certificate);
         Listen(0);
         _flapping = FlapAsync();
     }
 
-    /// <summary>Starts a healthy one on a free port of 127.0.0.1.</summary>
-    public static FaultOrigin Start(string id = "origin", string body = "ok\n") => new(id, body);
+    /// <summary>Starts a healthy one of HTTP/1.1 on a free port of 127.0.0.1.</summary>
+    public static FaultOrigin Start(string id = "origin", string body = "ok\n") => new(id, body, OriginProtocol.Http1, null);
+
+    /// <summary>The same with another protocol.</summary>
+    /// <param name="certificates">Issues its certificate, for 127.0.0.1; not looked at in clear text.</param>
+    public static FaultOrigin Start(OriginProtocol protocol, TestCertificates certificates, string id = "origin", string body = "ok\n") =>
+        new(id, body, protocol, protocol is OriginProtocol.Https or OriginProtocol.Https1 ? certificates.Server(id, "127.0.0.1").Certificate : null);
 
     public string Id { get; }
 
@@ -48,6 +58,9 @@ public sealed class FaultOrigin : IAsyncDisposable
 
     /// <summary>Connections that were accepted, ever.</summary>
     public long Accepted => Interlocked.Read(ref _accepted);
+
+    /// <summary>The most requests that came in at a time under <see cref="Fault.Capacity"/>: those at work, and those that waited for their turn.</summary>
+    public long MostInside => Interlocked.Read(ref _mostWorking);
 
     /// <summary>Connections that are open now.</summary>
     public int Open => _connections.Count;
@@ -68,7 +81,7 @@ public sealed class FaultOrigin : IAsyncDisposable
     /// <summary>The same for one path alone, such as that of probes; null takes it back. Faults of connections are no faults of a path.</summary>
     public void BecomeAt(string path, Fault? fault)
     {
-        if (fault is Fault.Refuses or Fault.Accepts or Fault.Flaps) throw new ArgumentException("a path cannot have this fault", nameof(fault));
+        if (fault is Fault.Refuses or Fault.Accepts or Fault.Flaps or Fault.GoesStale) throw new ArgumentException("a path cannot have this fault", nameof(fault));
         if (fault is null) _ = _faultsByPath.TryRemove(path, out _);
         else _faultsByPath[path] = fault;
     }
@@ -130,20 +143,13 @@ public sealed class FaultOrigin : IAsyncDisposable
     {
         try
         {
-            await using var stream = new NetworkStream(socket, ownsSocket: true);
-            var reader = new WireReader(stream);
-            while (true)
-            {
-                if (Now() is Fault.Accepts) await Task.Delay(Timeout.Infinite, _stop.Token);
-                if (await reader.ReadThroughAsync("\r\n\r\n", _stop.Token) is not { } head) return;
-                string path = head.Split(' ')[1].Split('?')[0];
-                Interlocked.Increment(ref _hits);
-                long hit = _hitsByPath.AddOrUpdate(path, 1, static (_, n) => n + 1);
-                if (RawConnection.HeaderOf(head, "content-length") is { } length) _ = await reader.ReadAsync(int.Parse(length, System.Globalization.CultureInfo.InvariantCulture), _stop.Token);
-                if (!await AnswerAsync(_faultsByPath.GetValueOrDefault(path) ?? Now(), socket, stream, hit, head.StartsWith("HEAD ", StringComparison.Ordinal))) return;
-            }
+            await using var wire = new NetworkStream(socket, ownsSocket: true);
+            if (Now() is Fault.Accepts) await Task.Delay(Timeout.Infinite, _stop.Token);
+            await using Stream stream = await SecureAsync(wire);
+            if (_protocol is OriginProtocol.H2c or OriginProtocol.Https) await ServeHttp2Async(socket, stream);
+            else await ServeHttp1Async(socket, stream);
         }
-        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or SocketException or OperationCanceledException or ObjectDisposedException or System.Security.Authentication.AuthenticationException)
         {
             // The other side went, or the origin was stopped.
         }
@@ -153,22 +159,75 @@ public sealed class FaultOrigin : IAsyncDisposable
         }
     }
 
+    private async Task<Stream> SecureAsync(NetworkStream wire)
+    {
+        if (_certificate is null) return wire;
+        var secure = new SslStream(wire);
+        SslApplicationProtocol spoken = _protocol == OriginProtocol.Https ? SslApplicationProtocol.Http2 : SslApplicationProtocol.Http11;
+        await secure.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = _certificate, ApplicationProtocols = [spoken] }, _stop.Token);
+        return secure;
+    }
+
+    private async Task ServeHttp1Async(Socket socket, Stream stream)
+    {
+        var reader = new WireReader(stream);
+        for (int requests = 1; ; requests++)
+        {
+            if (Now() is Fault.Accepts) await Task.Delay(Timeout.Infinite, _stop.Token);
+            if (await reader.ReadThroughAsync("\r\n\r\n", _stop.Token) is not { } head) return;
+            string path = head.Split(' ')[1].Split('?')[0];
+            long hit = Count(path);
+            // Closed before the body is read, with an RST where there is one: as a server does that closed before it came.
+            if (Now() is Fault.GoesStale stale && requests > stale.Requests) return;
+            if (RawConnection.HeaderOf(head, "content-length") is { } length) _ = await reader.ReadAsync(int.Parse(length, System.Globalization.CultureInfo.InvariantCulture), _stop.Token);
+            if (!await AnswerAsync(FaultOf(path), socket, stream, hit, head.StartsWith("HEAD ", StringComparison.Ordinal))) return;
+        }
+    }
+
+    private long Count(string path)
+    {
+        Interlocked.Increment(ref _hits);
+        return _hitsByPath.AddOrUpdate(path, 1, static (_, n) => n + 1);
+    }
+
+    private Fault FaultOf(string path) => _faultsByPath.GetValueOrDefault(path) ?? Now();
+
+    private static bool Strikes(Fault.Answers answers, long hit) => (long)(hit * answers.Share) != (long)((hit - 1) * answers.Share);
+
+    private async Task WorkAsync(Fault.Works works)
+    {
+        long now = Interlocked.Increment(ref _working);
+        for (long most = Interlocked.Read(ref _mostWorking); now > most; most = Interlocked.Read(ref _mostWorking)) Interlocked.CompareExchange(ref _mostWorking, now, most);
+        try
+        {
+            await works.Workers.WaitAsync(_stop.Token);
+            try { await Task.Delay(works.Each, _stop.Token); }
+            finally { works.Workers.Release(); }
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _working);
+        }
+    }
+
     /// <summary>False: the connection is over.</summary>
-    private async Task<bool> AnswerAsync(Fault fault, Socket socket, NetworkStream stream, long hit, bool isHead)
+    private async Task<bool> AnswerAsync(Fault fault, Socket socket, Stream stream, long hit, bool isHead)
     {
         switch (fault)
         {
             case Fault.Answers answers:
                 await Task.Delay(answers.HeaderDelay, _stop.Token);
-                bool strikes = (long)(hit * answers.Share) != (long)((hit - 1) * answers.Share);
-                await SendAsync(stream, strikes ? answers.Code : 200, answers.BodyDelay, isHead);
+                await SendAsync(stream, Strikes(answers, hit) ? answers.Code : 200, answers.BodyDelay, isHead);
                 return true;
             case Fault.Works works:
-                await works.Workers.WaitAsync(_stop.Token);
-                try { await Task.Delay(works.Each, _stop.Token); }
-                finally { works.Workers.Release(); }
+                await WorkAsync(works);
                 await SendAsync(stream, 200, TimeSpan.Zero, isHead);
                 return true;
+            case Fault.GoesStale:
+                await SendAsync(stream, 200, TimeSpan.Zero, isHead);
+                return true;
+            case Fault.ResetsStream or Fault.GoesAway:
+                throw new InvalidOperationException("HTTP/1.1 has no streams to reset.");
             case Fault.Resets resets:
                 byte[] whole = Encoding.Latin1.GetBytes(Head(200) + _body);
                 await stream.WriteAsync(whole.AsMemory(0, Math.Min(resets.Bytes, whole.Length)), _stop.Token);
@@ -187,7 +246,7 @@ public sealed class FaultOrigin : IAsyncDisposable
         }
     }
 
-    private async Task SendAsync(NetworkStream stream, int status, TimeSpan bodyDelay, bool isHead)
+    private async Task SendAsync(Stream stream, int status, TimeSpan bodyDelay, bool isHead)
     {
         const int parts = 10;
         string head = Head(status);

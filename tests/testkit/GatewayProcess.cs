@@ -259,6 +259,12 @@ public sealed class GatewayProcess : IAsyncDisposable
         _ = SendSignal(_process.Id, number);
     }
 
+    /// <summary>SIGSTOP: it gets no processor until <see cref="Thaw"/>.</summary>
+    public void Freeze() => _ = SendSignal(_process.Id, 19);
+
+    /// <summary>SIGCONT.</summary>
+    public void Thaw() => _ = SendSignal(_process.Id, 18);
+
     /// <summary>SIGKILL.</summary>
     public async Task KillAsync()
     {

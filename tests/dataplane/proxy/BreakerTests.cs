@@ -36,18 +36,41 @@ public sealed class BreakerTests
         Assert.Contains(proxy.Log.Entries, static e => e.Text.Contains("the breaker towards pool 'pool' is open", StringComparison.Ordinal));
     }
 
-    public static TheoryData<Fault, int> Failures => new() { { Fault.ResetAt(0), 502 }, { Fault.Garbage, 502 }, { Fault.Refuse, 502 }, { Fault.Hang, 504 } };
+    public static TheoryData<OriginProtocol, Fault, int> Failures
+    {
+        get
+        {
+            var data = new TheoryData<OriginProtocol, Fault, int>();
+            foreach (OriginProtocol protocol in Enum.GetValues<OriginProtocol>())
+            {
+                foreach (Fault fault in (Fault[])[Fault.ResetAt(0), Fault.ResetAt(20), Fault.Garbage, Fault.Refuse]) data.Add(protocol, fault, 502);
+                foreach (Fault fault in (Fault[])[Fault.Hang, Fault.AcceptOnly, Fault.SlowHeaders(TimeSpan.FromMinutes(1))]) data.Add(protocol, fault, 504);
+                data.Add(protocol, Fault.Status(503), 503);
+                if (protocol is OriginProtocol.H2c or OriginProtocol.Https) data.Add(protocol, Fault.RefuseStream, 502);
+            }
+            return data;
+        }
+    }
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task EveryWayOfFailing_Counts(Fault fault, int status)
+    public async Task EveryWayOfFailing_Counts(OriginProtocol protocol, Fault fault, int status)
     {
-        await using FaultOrigin origin = FaultOrigin.Start();
+        using var certificates = new TestCertificates();
+        await using FaultOrigin origin = FaultOrigin.Start(protocol, certificates);
         origin.Become(fault);
-        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, new ProxyOptions { Breaker = Settings, Attempt = TimeSpan.FromMilliseconds(50) });
+        // Who does not answer has little time for it; who does, also on a machine that is busy.
+        await using ProxyHost proxy = await ProxyHost.StartAsync(origin.Address, FaultProtocols.Options(protocol, certificates) with
+        {
+            Breaker = Settings with { Open = TimeSpan.FromMinutes(1) },
+            Attempt = status == 504 ? TimeSpan.FromMilliseconds(50) : TimeSpan.FromSeconds(10),
+        });
         await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
         for (int i = 0; i < 5; i++) Assert.Equal(status, (await AskAsync(client)).Status);
         Assert.Equal(1, BreakerOf(proxy).Opened);
+        Assert.Contains("\"circuit_open\"", (await AskAsync(client)).Text, StringComparison.Ordinal);
+        BreakerChange opened = Assert.Single(BreakerOf(proxy).Ledger.Changes);
+        Assert.Equal((BreakerState.Open, BreakerCause.Failures, 5, 5), (opened.To, opened.Cause, opened.Requests, opened.Failures));
     }
 
     [Theory]

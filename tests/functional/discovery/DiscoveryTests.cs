@@ -72,6 +72,17 @@ public sealed class DiscoveryTests : IAsyncLifetime
         await Task.WhenAll(clients);
         Assert.Empty(failures);
         Assert.InRange(answered, 500, int.MaxValue);
+        MetricSamples metrics = await gateway.MetricsAsync();
+        Assert.Equal((answered, 0), (metrics.Sum("gateway_requests_total", "route=\"all\"", "status_class=\"2xx\""), metrics.Sum("gateway_errors_total")));
+        double attempts = metrics.Sum("gateway_upstream_attempts_total", "pool=\"main\"");
+        Assert.InRange(a.Hits + b.Hits, attempts, attempts + metrics.Sum("gateway_retries_total", "reason=\"stale\""));
+        Assert.InRange(metrics.Sum("gateway_discovery_resolutions_total", "result=\"ok\""), 3, double.PositiveInfinity);
+        Assert.Equal(0, metrics.Sum("gateway_discovery_resolutions_total", "result=\"failed\""));
+        // Who joined and who left, with the reason.
+        JsonElement ledger = (await gateway.GetAsync("/admin/pools?pool=main&ledger=100")).Json.GetProperty("pools")[0].GetProperty("ledger");
+        Assert.Equal(
+            [$"{a.Address} healthy > absent: discovery", $"{b.Address} absent > healthy: discovery", $"{b.Address} healthy > absent: discovery", $"{a.Address} absent > healthy: discovery"],
+            ledger.EnumerateArray().Reverse().Select(static e => $"{e.GetProperty("endpoint")} {e.GetProperty("from")} > {e.GetProperty("to")}: {e.GetProperty("cause")}"));
     }
 
     [Fact]

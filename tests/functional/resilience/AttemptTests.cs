@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Gateway.Functional.Tests.Harness;
 using Gateway.TestKit;
@@ -29,27 +31,31 @@ public sealed class AttemptTests : IAsyncLifetime
         foreach (FaultOrigin origin in _origins) origin.Become(fault);
     }
 
-    [Fact]
-    public async Task AllEndpointsFail_TheUpstreamSeesOnlyProbes_AndIsServedAgainWithinOneOpenInterval()
+    [Theory]
+    [InlineData(OriginProtocol.Http1)]
+    [InlineData(OriginProtocol.H2c)]
+    [InlineData(OriginProtocol.Https)]
+    public async Task AllEndpointsFail_TheUpstreamSeesOnlyProbes_AndIsServedAgainWithinOneOpenInterval(OriginProtocol protocol)
     {
         const int Clients = 8, Probes = 3;
+        await using FaultPool pool = new(protocol, 3);
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(
-            Document("\"retry\": { \"attempts\": 1 }", $$"""
+            pool.Document("\"retry\": { \"attempts\": 1 }", $$"""
                 "breaker": { "open": "1s", "maxOpen": "2s", "probes": {{Probes}} }
                 """));
-        All(Fault.Status(500));
+        pool.Become(Fault.Status(500));
         await using SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), Clients, Breath);
         await Eventually.Until("the breaker is open", async () => (await gateway.MetricsAsync()).Sum("gateway_breaker_state", "route=\"all\"", "pool=\"main\"") == 2);
         // Twenty failures open it; each client may have had one more on its way.
-        Assert.InRange(Hits, 20, 20 + Clients);
+        Assert.InRange(pool.Hits, 20, 20 + Clients);
         await load.MoreAsync(300);
-        Assert.InRange(Hits, 20, 20 + Clients + Probes);
+        Assert.InRange(pool.Hits, 20, 20 + Clients + Probes);
         Assert.Equal(503, load.Samples[^1].Status);
 
         // Three openings later the upstream has been asked for nothing but probes, and the interval has come to its longest.
         await Eventually.Until("probes failed twice", async () => (await gateway.MetricsAsync()).Sum("gateway_breaker_opened_total") >= 3);
         double opened = (await gateway.MetricsAsync()).Sum("gateway_breaker_opened_total");
-        Assert.InRange(Hits, 20, 20 + Clients + (opened * Probes));
+        Assert.InRange(pool.Hits, 20, 20 + Clients + (opened * Probes));
         RawResponse refused = await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get());
         if (refused.Status == 503)
         {
@@ -57,7 +63,7 @@ public sealed class AttemptTests : IAsyncLifetime
             Assert.Equal("circuit_open", JsonDocument.Parse(refused.Body).RootElement.GetProperty("category").GetString());
         }
 
-        All(Fault.None);
+        pool.Become(Fault.None);
         TimeSpan well = load.Now;
         await Eventually.Until("the breaker is closed", async () => (await gateway.MetricsAsync()).Sum("gateway_breaker_state") == 0);
         await load.MoreAsync(100);
@@ -66,47 +72,75 @@ public sealed class AttemptTests : IAsyncLifetime
         Assert.InRange(served - well, TimeSpan.Zero, TimeSpan.FromSeconds(2 + 1.5));
         Assert.Equal(200, load.Samples[^1].Status);
         Assert.True((await gateway.MetricsAsync()).Sum("gateway_errors_total", "category=\"circuit_open\"") > 100);
+
+        // Why it did what it did.
+        JsonElement breaker = (await gateway.GetAsync("/admin/routes?ledger=100")).Json.GetProperty("routes")[0].GetProperty("breaker");
+        Assert.Equal("closed", breaker.GetProperty("state").GetString());
+        JsonElement[] ledger = [.. breaker.GetProperty("ledger").EnumerateArray().Reverse()];
+        Assert.Equal(["closed > open: failures", "open > half_open: elapsed", "half_open > open: probe_failed"], ledger.Take(3).Select(Change));
+        Assert.Equal(["open > half_open: elapsed", "half_open > closed: probes_succeeded"], ledger[^2..].Select(Change));
+        Assert.Equal(ledger[^1].GetProperty("time").GetDateTimeOffset(), breaker.GetProperty("since").GetDateTimeOffset());
+        Assert.Matches(@"^2\d of 2\d attempts in 10s failed \(breaker\.failurePercent 50 of at least 20\); open for 1s$", ledger[0].GetProperty("detail").GetString());
+        Assert.Matches(@"^a probe failed after \d of 3 had succeeded; open for 2s$", ledger[2].GetProperty("detail").GetString());
+        Assert.Equal(breaker.GetProperty("opened").GetInt64(), ledger.Count(static c => c.GetProperty("to").GetString() == "open"));
+        Assert.Matches(@"all +closed +open +failures +2\d of 2\d attempts", (await gateway.CtlAsync("routes", "--ledger")).Out);
+        JsonElement explained = (await gateway.PostAsync("/admin/explain", """{ "url": "http://gateway.test/" }""")).Json.GetProperty("state");
+        Assert.Equal("closed", explained.GetProperty("breaker").GetProperty("state").GetString());
     }
 
-    [Fact]
-    public async Task ARetryStorm_StaysWithinTheBound()
+    private static string Change(JsonElement change) => $"{change.GetProperty("from")} > {change.GetProperty("to")}: {change.GetProperty("cause")}";
+
+    [Theory]
+    [InlineData(OriginProtocol.Http1)]
+    [InlineData(OriginProtocol.H2c)]
+    [InlineData(OriginProtocol.Https)]
+    public async Task ARetryStorm_StaysWithinTheBound(OriginProtocol protocol)
     {
         const double Budget = 0.2;
         const int Floor = 2;
+        await using FaultPool pool = new(protocol, 3);
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(
-            Document($$"""
+            pool.Document($$"""
                 "retry": { "attempts": 5, "on": ["connect", "reset", "refused", "5xx"], "backoff": { "base": "1ms", "max": "5ms" }, "budget": { "minPerSecond": {{Floor}} } }
                 """));
         await using (SteadyLoad ordinary = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 2, Breath)) await ordinary.MoreAsync(200);
-        long before = Hits;
-        All(Fault.Status(503));
+        long before = pool.Hits;
+        pool.Become(Fault.Status(503));
         long begun = Stopwatch.GetTimestamp();
         SteadyLoad storm = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 20, Breath);
         await using (storm) await storm.MoreAsync(3000);
         int requests = storm.Samples.Count;
         double seconds = Stopwatch.GetElapsedTime(begun).TotalSeconds;
-        long attempts = Hits - before;
+        long attempts = pool.Hits - before;
         // With five attempts for each it would be five times as many. What was asked before the storm counts for ten seconds.
         double bound = ((1 + Budget) * requests) + (Budget * before) + (Floor * (seconds + 10));
         Assert.InRange(attempts, requests + 1, bound);
 
         MetricSamples metrics = await gateway.MetricsAsync();
         Assert.Equal(attempts - requests, metrics.Sum("gateway_retries_total", "route=\"all\"", "reason=\"status\""));
-        Assert.Equal(Hits, metrics.Sum("gateway_upstream_attempts_total", "pool=\"main\""));
+        Assert.Equal(pool.Hits, metrics.Sum("gateway_upstream_attempts_total", "pool=\"main\""));
         Assert.True(metrics.Sum("gateway_retry_budget_exhausted_total", "route=\"all\"") > requests / 2.0);
         Assert.InRange(metrics.Sum("gateway_extra_attempts", "state=\"made\""), 1, metrics.Sum("gateway_extra_attempts", "state=\"allowed\""));
+        Assert.All(storm.Samples, static s => Assert.Equal(503, s.Status));
+        Assert.Equal(requests, metrics.Sum("gateway_requests_total", "route=\"all\"", "status_class=\"5xx\""));
+        JsonElement budget = (await gateway.GetAsync("/admin/routes")).Json.GetProperty("routes")[0].GetProperty("retryBudget");
+        Assert.True(budget.GetProperty("used").GetInt64() > 0 && budget.GetProperty("refused").GetInt64() > requests / 2, budget.GetRawText());
     }
 
-    [Fact]
-    public async Task ARollingRestartOfAllEndpoints_FailsNoIdempotentRequest()
+    [Theory]
+    [InlineData(OriginProtocol.Http1)]
+    [InlineData(OriginProtocol.H2c)]
+    [InlineData(OriginProtocol.Https)]
+    public async Task ARollingRestartOfAllEndpoints_FailsNoIdempotentRequest(OriginProtocol protocol)
     {
-        // Well beyond what two unlucky picks in a row need; everything else as a route has it that says nothing.
-        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"retry\": { \"attempts\": 3 }", "\"health\": { \"passive\": { \"eject\": \"1s\" } }"));
+        await using FaultPool pool = new(protocol, 3);
+        // Two attempts, as a route has them that says nothing: one of the endpoints is away at a time.
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(pool.Document("\"bodyBytes\": 0", "\"health\": { \"passive\": { \"eject\": \"1s\" } }"));
         SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 8, Breath);
         await using (load)
         {
             await load.MoreAsync(300);
-            foreach (FaultOrigin origin in _origins)
+            foreach (FaultOrigin origin in pool.Origins)
             {
                 // What is in flight is reset, and nobody listens for a while.
                 origin.Become(Fault.Refuse);
@@ -117,7 +151,15 @@ public sealed class AttemptTests : IAsyncLifetime
             }
         }
         Assert.All(load.Samples, s => Assert.Equal(200, s.Status));
-        Assert.True((await gateway.MetricsAsync()).Sum("gateway_retries_total", "route=\"all\"") >= 3);
+        MetricSamples metrics = await gateway.MetricsAsync();
+        double retries = metrics.Sum("gateway_retries_total", "route=\"all\""), attempts = metrics.Sum("gateway_upstream_attempts_total", "pool=\"main\"");
+        Assert.Equal(load.Samples.Count, metrics.Sum("gateway_requests_total", "route=\"all\"", "status_class=\"2xx\""));
+        Assert.Equal(0, metrics.Sum("gateway_errors_total"));
+        // Each endpoint that went cost at least one of them a second attempt; none was asked for more than the first and that.
+        Assert.InRange(retries, 3, load.Samples.Count * 0.2);
+        Assert.InRange(attempts, load.Samples.Count, load.Samples.Count + retries);
+        Assert.InRange(pool.Hits, load.Samples.Count, load.Samples.Count + retries);
+        Assert.InRange(metrics.Sum("gateway_outlier_ejections_total", "pool=\"main\"", "reason=\"no_answer\""), 0, retries);
     }
 
     [Fact]
@@ -207,6 +249,58 @@ public sealed class AttemptTests : IAsyncLifetime
         await Eventually.Until("the log has the refusal", () => gateway.AccessLog.Any(l => l.GetProperty("status").GetInt32() == 503));
         JsonElement line = gateway.AccessLog.First(l => l.GetProperty("status").GetInt32() == 503);
         Assert.Equal(("open", "circuit_open", 0), (line.GetProperty("breaker").GetString(), line.GetProperty("category").GetString(), line.GetProperty("attempts").GetInt32()));
+    }
+
+    [Fact]
+    public async Task ABudgetByAddress_IsEachAddresssOwn()
+    {
+        All(Fault.Status(503));
+        // Ten in ten seconds, for each.
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document(
+            "\"retry\": { \"on\": [\"5xx\"], \"backoff\": { \"base\": \"0s\" }, \"budget\": { \"minPerSecond\": 1000 }, \"perClient\": { \"key\": \"ip\", \"percent\": 0, \"minPerSecond\": 1 } }",
+            "\"health\": { \"passive\": { \"failures\": 0 } }"));
+        foreach (string address in (string[])["127.0.0.1", "127.0.0.2"])
+        {
+            using HttpMessageInvoker client = From(address);
+            long before = Hits;
+            for (int i = 0; i < 15; i++)
+            {
+                using HttpRequestMessage request = H2Client.Request("1.1", HttpMethod.Get, gateway.Listener().ToString());
+                using HttpResponseMessage response = await client.SendAsync(request, CancellationToken.None);
+                Assert.Equal(503, (int)response.StatusCode);
+            }
+            Assert.Equal(15 + 10, Hits - before);
+        }
+        MetricSamples metrics = await gateway.MetricsAsync();
+        Assert.Equal((20, 10), (metrics.Sum("gateway_retries_total", "reason=\"status\""), metrics.Sum("gateway_retry_budget_exhausted_total", "route=\"all\"")));
+    }
+
+    private static HttpMessageInvoker From(string address)
+    {
+        SocketsHttpHandler handler = H2Client.Handler();
+        handler.ConnectCallback = async (context, stop) =>
+        {
+            var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            socket.Bind(new IPEndPoint(IPAddress.Parse(address), 0));
+            await socket.ConnectAsync(context.DnsEndPoint, stop);
+            return new NetworkStream(socket, ownsSocket: true);
+        };
+        return new HttpMessageInvoker(handler);
+    }
+
+    [Fact]
+    public async Task AGrpcCallWhoseTimeIsOver_EndsWithDeadlineExceeded()
+    {
+        await using FaultPool pool = new(OriginProtocol.H2c, 1);
+        pool.Become(Fault.Hang);
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(pool.Document("\"retry\": { \"attempts\": 1 }"));
+        using HttpMessageInvoker client = GrpcCall.Client();
+        await using GrpcCall call = GrpcCall.Start(client, gateway.Listener(), "/shop.Shop/Get", headers: ("grpc-timeout", "200m"));
+        await call.WriteAsync("one");
+        call.CompleteRequests();
+        Assert.Equal(4, (await call.EndAsync()).Status);
+        Assert.Equal(1, pool.Hits);
+        Assert.Equal(1, (await gateway.MetricsAsync()).Sum("gateway_errors_total", "category=\"request_timeout\""));
     }
 
     [Fact]

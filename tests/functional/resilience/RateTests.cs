@@ -85,6 +85,43 @@ public sealed class RateTests
         await Eventually.Until("it is not looked at any more", async () => (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get("/p7"))).Status == 200);
     }
 
+    [Fact]
+    public async Task AProcessWhoseWorkWaitsTooLong_TurnsTheLeastImportantAway_UntilItDoesNot()
+    {
+        await using FaultOrigin origin = FaultOrigin.Start();
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Doc.Of(
+            Doc.Route("p7", Doc.Exact("/p7"), more: "\"overload\": { \"priority\": { \"level\": 7 } }"), Doc.Pool("main", origin.Address),
+            more: "\"overload\": { \"memoryPercent\": 0, \"queueDelay\": \"100ms\" }"));
+        using var well = new CancellationTokenSource();
+        // Three hundred milliseconds without a processor, and some with one: each look at the delay, ten times a second, is late by 200 and more.
+        Task starved = Task.Run(async () =>
+        {
+            while (!well.IsCancellationRequested)
+            {
+                gateway.Freeze();
+                try { await Task.Delay(TimeSpan.FromMilliseconds(300), CancellationToken.None); }
+                finally { gateway.Thaw(); }
+                await Task.Delay(TimeSpan.FromMilliseconds(30), CancellationToken.None);
+            }
+        });
+        RawResponse refused;
+        try
+        {
+            refused = await Eventually.Get("it is hard pressed", async () => await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get("/p7")) is { Status: 503 } response ? response : null, TimeSpan.FromSeconds(60));
+        }
+        finally
+        {
+            await well.CancelAsync();
+            await starved;
+        }
+        Assert.Equal("1", refused["Retry-After"]);
+        Problem.Is(refused, 503, "overloaded");
+        Assert.Contains("The gateway has more to do than it can.", refused.Text, StringComparison.Ordinal);
+        Assert.Contains(gateway.Error, static l => l.Contains("requests are turned away, the least important first", StringComparison.Ordinal));
+        await Eventually.Until("it serves all again", async () => (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get("/p7"))).Status == 200);
+        Assert.True((await gateway.MetricsAsync()).Sum("gateway_errors_total", "category=\"overloaded\"") >= 1);
+    }
+
     [Theory]
     [InlineData("auto")]
     [InlineData("sockets")]
