@@ -79,16 +79,17 @@ internal sealed class ProcessPressure(LoadShedder shedder, AcceptGate gate, Even
 
     private async Task RunAsync()
     {
-        using PeriodicTimer timer = new(Interval, time);
         try
         {
-            long last = time.GetTimestamp();
             double memory = 0;
-            while (await timer.WaitForNextTickAsync(_stop.Token))
+            while (true)
             {
+                // Asked for anew each time: a periodic timer that was late makes up for it at once, and what it then finds is no delay at all,
+                // so that there never was one for a second without a break.
+                long asked = time.GetTimestamp();
+                await Task.Delay(Interval, time, _stop.Token);
                 // The timer's work waited for a thread like any other.
-                double delay = (time.GetElapsedTime(last) - Interval).TotalMilliseconds;
-                last = time.GetTimestamp();
+                double delay = (time.GetElapsedTime(asked) - Interval).TotalMilliseconds;
                 foreach (EventLoop loop in loops)
                 {
                     if (loop.BusySince is > 0 and var since) delay = Math.Max(delay, Environment.TickCount64 - since);
