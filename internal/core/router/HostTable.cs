@@ -20,7 +20,7 @@ internal sealed class HostTable<T>
         {
             string host = groups.Host(i);
             HostRoutes<T> routes = HostRoutes<T>.Build(groups.Rules(i), builder);
-            shadows.Add(groups.Rules(i).Span);
+            shadows.Add(host, groups.Rules(i).Span);
             if (host == HostGroups<T>.AnyHost) table._any = routes;
             else if (host.StartsWith("*.", StringComparison.Ordinal)) table._wildcards.Add(host.AsSpan(2)).Set(host, routes);
             else exact.Add(host, routes);

@@ -44,7 +44,7 @@ public sealed class RouteTable<T>
         var compiled = new CompiledRule<T>[rules.Count];
         var regexes = new RegexCache();
         for (int i = 0; i < compiled.Length; i++) compiled[i] = new CompiledRule<T>(rules[i], i, regexes);
-        var shadows = new ShadowFinder<T>();
+        var shadows = new ShadowFinder<T>(regexes);
         HostTable<T> hosts = HostTable<T>.Build(compiled, shadows);
         return new RouteTable<T>(compiled, hosts, shadows.Result());
     }

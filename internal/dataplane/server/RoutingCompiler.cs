@@ -65,7 +65,8 @@ internal sealed class RoutingCompiler(GatewayConfig config, RouteModel[] routes,
         for (int i = 0; i < routes.Length && shadowed.Count != 0; i++)
         {
             if (!shadowed.TryGetValue(routes[i].Name, out (ShadowedRoute First, int Tables) found) || found.Tables != tables.Count(table => table.Served[i])) continue;
-            warnings.Add(new ConfigError($"routes[{i}]", ConfigErrorCodes.ShadowedRoute, $"no request reaches route '{found.First.Name}': {found.First.Reason}; route '{found.First.By}' takes its requests. Make its match narrower than that one's, or remove it"));
+            string takes = found.First.By is [var one] ? $"route '{one}' takes its requests. Make its match narrower than that one's" : $"routes {string.Join(", ", found.First.By.Select(static n => $"'{n}'"))} take its requests. Make its match narrower than theirs";
+            warnings.Add(new ConfigError($"routes[{i}]", ConfigErrorCodes.ShadowedRoute, $"no request reaches route '{found.First.Name}': {found.First.Reason}; {takes}, or remove it"));
         }
     }
 
