@@ -62,11 +62,12 @@ internal static class DiffCommand
     {
         if (behaviour.Equivalent)
         {
-            output.Line("requests: equivalent, every request has the same route, pool, policy and status");
+            output.Line("requests: equivalent, every request has the same route, pool, policy and status, and is taken and limited alike");
             return;
         }
         foreach (string name in behaviour.ListenersRemoved) output.Line($"requests: listener {name} is gone");
         foreach (string name in behaviour.ListenersAdded) output.Line($"requests: listener {name} is new");
+        foreach (SettingDifference setting in behaviour.Settings) output.Line($"requests: all on {string.Join(' ', setting.Listeners)} meet another {setting.What}");
         foreach (RequestClass one in behaviour.Classes)
         {
             output.Line($"requests: {Outcome(one.Before)} -> {Outcome(one.After)} ({string.Join(", ", one.What)})");

@@ -4,7 +4,7 @@ namespace Gateway.Client;
 /// <param name="Changes">By what the documents say: at most 1000 objects.</param>
 /// <param name="MoreChanges">How many objects there are besides; null for none.</param>
 /// <param name="Replay">By what they do with recorded requests; null when none are recorded.</param>
-/// <param name="Behaviour">By what they do with requests. What is not about routes and pools (listeners' settings, logs) shows in the changes alone.</param>
+/// <param name="Behaviour">By what they do with requests. What no request meets (logs, metrics, history) shows in the changes alone.</param>
 public sealed record Difference(
     string LiveVersion, string Version, IReadOnlyList<ObjectDifference> Changes, int? MoreChanges, BehaviourDifference Behaviour, ReplayDifference? Replay,
     IReadOnlyList<Config.ConfigError> Warnings);
@@ -27,14 +27,19 @@ public sealed record ObjectDifference(string Section, string? Name, string Kind,
 /// <summary>A field's values as JSON without defaults, secrets as <c>***</c>; null where it is absent.</summary>
 public sealed record FieldDifference(string Path, string? Before, string? After);
 
-/// <param name="Equivalent">Every request on every listener has the same route, pool, policy and status.</param>
+/// <param name="Equivalent">Every request on every listener has the same route, pool, policy and status, and is taken and limited alike.</param>
 /// <param name="Complete">False when the comparison ended at its limit of work: there may be more classes.</param>
 /// <param name="Classes">Disjoint classes of requests whose outcome differs; at most 200.</param>
 /// <param name="MoreClasses">How many there are besides; null for none.</param>
 /// <param name="Undecided">Pairs of routes of which it is not known whether a request goes from one to the other.</param>
+/// <param name="Settings">What else requests meet and is not the same: settings of listeners, certificates, overload.</param>
 public sealed record BehaviourDifference(
     bool Equivalent, bool Complete, IReadOnlyList<RequestClass> Classes, int? MoreClasses, IReadOnlyList<UndecidedPair> Undecided,
-    IReadOnlyList<string> ListenersRemoved, IReadOnlyList<string> ListenersAdded);
+    IReadOnlyList<SettingDifference> Settings, IReadOnlyList<string> ListenersRemoved, IReadOnlyList<string> ListenersAdded);
+
+/// <summary>Something that every request on some listeners meets.</summary>
+/// <param name="What">The field's path, as in <c>listeners.web.limits.bodyBytes</c>.</param>
+public sealed record SettingDifference(string What, IReadOnlyList<string> Listeners);
 
 /// <summary>Requests that meet all of the conditions and that none of the excepted routes takes first.</summary>
 /// <param name="What">What differs: <c>route</c>, <c>pool</c>, <c>status</c>, the names of the route's fields, and <c>pools.NAME</c> for a pool's content.</param>

@@ -36,6 +36,9 @@ public static class ConfigDifference
     // What a route is called and which requests it is for says nothing of what it does with them.
     private static readonly string[] NotTreatment = ["name", "listeners", "match", "expect", "overridable"];
 
+    // What becomes of the gateway and not of requests. A section that is not here counts: better a difference that nobody meets than none where there is one.
+    private static readonly string[] NotMet = ["$schema", "version", "merge", "overridable", "accessLog", "metrics", "shutdown", "replay", "rollout", "history"];
+
     private static readonly string[] PerRequest = ["name", "trustedProxies", "limits"];
 
     /// <summary>Listeners, certificates, routes and pools by name, then the rest by section; empty when the documents have the same version.</summary>
@@ -46,6 +49,38 @@ public static class ConfigDifference
         Add(changes, "certificates", [.. before.Certificates], [.. after.Certificates], static c => c.Key, static c => c.Value);
         Add(changes, "routes", before.Routes, after.Routes, static r => r.Name, isOrdered: true);
         Add(changes, "pools", [.. before.Pools], [.. after.Pools], static p => p.Key, static p => p.Value);
+        AddRest(changes, before, after);
+        return changes;
+    }
+
+    /// <summary>
+    /// What requests and connections meet besides routes and pools: the settings of listeners that both have, certificates that they show, and
+    /// every other section but those that are about the gateway itself (logs, metrics, history, rollouts). Of files that are named, only
+    /// their names are compared: what is in them is read anew by both.
+    /// </summary>
+    public static IReadOnlyList<ObjectChange> Settings(GatewayConfig before, GatewayConfig after)
+    {
+        var changes = new List<ObjectChange>();
+        Add(changes, "listeners", before.Listeners, after.Listeners, static l => l.Name, isOrdered: false);
+        Add(changes, "certificates", [.. before.Certificates], [.. after.Certificates], static c => c.Key, static c => c.Value);
+        AddRest(changes, before, after);
+        HashSet<string> shown = [.. before.Listeners.Concat(after.Listeners).SelectMany(static l => l.Tls?.Certificates ?? [])];
+        return
+        [
+            .. changes
+                .Where(c => c.Section switch
+                {
+                    "listeners" => c.Kind == ObjectChangeKind.Changed,
+                    "certificates" => shown.Contains(c.Name!),
+                    _ => !NotMet.Contains(c.Section),
+                })
+                .Select(static c => c with { Fields = [.. c.Fields.Where(static f => f.Path != "overridable")] })
+                .Where(static c => c.Kind != ObjectChangeKind.Changed || c.Fields.Count > 0),
+        ];
+    }
+
+    private static void AddRest(List<ObjectChange> changes, GatewayConfig before, GatewayConfig after)
+    {
         GatewayConfig WithoutNamed(GatewayConfig config) => config with { Listeners = [], Certificates = Empty<CertificateConfig>.Map, Routes = [], Pools = Empty<PoolConfig>.Map };
         var rest = new FieldChanges();
         ConfigShapes.Root.Differ(WithoutNamed(before), WithoutNamed(after), rest);
@@ -54,7 +89,6 @@ public static class ConfigDifference
             changes.Add(new ObjectChange(
                 section.Key, null, ObjectChangeKind.Changed, [.. section.Select(c => c with { Path = c.Path.Length > section.Key.Length ? c.Path[(section.Key.Length + 1)..] : "" })]));
         }
-        return changes;
     }
 
     /// <summary>The fields by which two routes treat requests differently: all that differ but name, listeners, match, expect and overridable.</summary>

@@ -80,6 +80,15 @@ internal static class DiffView
             }
         }
         writer.WriteEndArray();
+        writer.WriteStartArray("settings");
+        foreach (SettingDifference setting in difference.Settings)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("what", setting.What);
+            WriteTexts(writer, "listeners", setting.Listeners);
+            writer.WriteEndObject();
+        }
+        writer.WriteEndArray();
         WriteTexts(writer, "listenersRemoved", difference.OnlyBefore);
         WriteTexts(writer, "listenersAdded", difference.OnlyAfter);
         writer.WriteEndObject();

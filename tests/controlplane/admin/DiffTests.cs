@@ -83,6 +83,48 @@ public sealed class DiffTests : IDisposable
         Assert.Equal(["inner"], Texts(gone.GetProperty("listenersRemoved")));
     }
 
+    [Theory]
+    [InlineData("\"name\": \"web\", \"address\": \"127.0.0.1:0\"", "\"name\": \"web\", \"address\": \"127.0.0.1:0\", \"limits\": { \"bodyBytes\": 5, \"requestRatePerAddress\": { \"perSecond\": 1 } }", "web: listeners.web.limits.requestRatePerAddress", "web: listeners.web.limits.bodyBytes")]
+    [InlineData("\"name\": \"web\", \"address\": \"127.0.0.1:0\"", "\"name\": \"web\", \"address\": \"[::1]:0\", \"http2\": false", "web: listeners.web.address", "web: listeners.web.http2")]
+    [InlineData("\"name\": \"web\", \"address\": \"127.0.0.1:0\"", "\"name\": \"web\", \"address\": \"127.0.0.1:0\", \"trustedProxies\": [\"10.0.0.0/8\"], \"proxyProtocol\": \"required\"", "web: listeners.web.proxyProtocol", "web: listeners.web.trustedProxies")]
+    [InlineData("\"version\": \"v1\",", "\"version\": \"v1\", \"overload\": { \"memoryPercent\": 50 },", "web inner: overload.memoryPercent")]
+    [InlineData("\"version\": \"v1\",", "\"version\": \"v1\", \"debug\": { \"explainHeader\": { \"addresses\": [\"10.0.0.0/8\"] } },", "web inner: debug.explainHeader")]
+    public async Task WhatEveryRequestMeets_IsNoEquivalence(string was, string now, params string[] settings)
+    {
+        await using ControlRig rig = new(_folder);
+        await rig.StartAsync(Shop);
+        using HttpClient client = await rig.AdminClientAsync();
+        JsonElement behaviour = (await DiffAsync(client, Shop.Replace(was, now, StringComparison.Ordinal))).GetProperty("behaviour");
+        Assert.False(behaviour.GetProperty("equivalent").GetBoolean());
+        Assert.Empty(behaviour.GetProperty("classes").EnumerateArray());
+        Assert.Equal(settings, behaviour.GetProperty("settings").EnumerateArray().Select(static s => $"{string.Join(' ', Texts(s.GetProperty("listeners")))}: {s.GetProperty("what")}"));
+    }
+
+    [Fact]
+    public async Task ClientCertificatesThatNeedNotBeShownAnyMore_AndOnlyCertificatesThatAreShown_AreNoEquivalence()
+    {
+        using TestCertificates certificates = new(_folder.Root);
+        TestCertificate first = certificates.Server("first", "localhost"), second = certificates.Server("second", "localhost");
+        static string Site(TestCertificate certificate) => $$"""{ "certFile": "{{certificate.CertFile}}", "keyFile": "{{certificate.KeyFile}}" }""";
+        string document = $$"""
+            { "version": "v1", "listeners": [ { "name": "web", "address": "127.0.0.1:0", "tls": { "certificates": ["site"], "clientCa": "{{certificates.CaFile}}", "clientCertificate": "required" } } ],
+              "certificates": { "site": {{Site(first)}}, "unused": {{Site(first)}} }, "routes": [ { "name": "r", "respond": {} } ] }
+            """;
+        await using ControlRig rig = new(_folder);
+        Assert.Empty((await rig.StartAsync(document)).FileErrors);
+        using HttpClient client = await rig.AdminClientAsync();
+        async Task<string[]> SettingsAsync(string next)
+        {
+            JsonElement behaviour = (await DiffAsync(client, next)).GetProperty("behaviour");
+            string[] settings = [.. behaviour.GetProperty("settings").EnumerateArray().Select(static s => s.GetProperty("what").GetString()!)];
+            Assert.Equal(settings.Length == 0, behaviour.GetProperty("equivalent").GetBoolean());
+            return settings;
+        }
+        Assert.Equal(["listeners.web.tls.clientCertificate"], await SettingsAsync(document.Replace("\"required\"", "\"optional\"", StringComparison.Ordinal)));
+        Assert.Equal(["certificates.site.certFile", "certificates.site.keyFile"], await SettingsAsync(document.Replace($"\"site\": {Site(first)}", $"\"site\": {Site(second)}", StringComparison.Ordinal)));
+        Assert.Empty(await SettingsAsync(document.Replace($"\"unused\": {Site(first)}", $"\"unused\": {Site(second)}", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public async Task ADocumentWithErrors_IsRefusedWithThem()
     {

@@ -51,8 +51,32 @@ internal sealed class SnapshotComparison
                 names, [.. difference.Classes.Select(Change)], [.. difference.Undecided.Select(static u => new UndecidedOutcome(u.Before?.Name, u.After?.Name, u.Reason))], difference.IsComplete));
         }
         string[] onlyBefore = [.. _before.Listeners.Select(static l => l.Name).Where(name => !Array.Exists(_after.Listeners, l => l.Name == name))];
-        return new SnapshotDifference(differences, onlyBefore, onlyAfter);
+        return new SnapshotDifference(differences, onlyBefore, onlyAfter, Settings());
     }
+
+    private List<SettingDifference> Settings()
+    {
+        var settings = new List<SettingDifference>();
+        string[] all = [.. _before.Config.Listeners.Select(static l => l.Name).Intersect(_after.Config.Listeners.Select(static l => l.Name))];
+        foreach (ObjectChange change in ConfigDifference.Settings(_before.Config, _after.Config))
+        {
+            string[] listeners = change.Section switch
+            {
+                "listeners" => [change.Name!],
+                "certificates" => [.. all.Where(name => Shows(_before, name, change.Name!) || Shows(_after, name, change.Name!))],
+                _ => all,
+            };
+            // Of listeners that only one has, all is told by that.
+            if (listeners.Length == 0) continue;
+            string what = change.Name is null ? change.Section : $"{change.Section}.{change.Name}";
+            if (change.Fields.Count == 0) settings.Add(new SettingDifference(what, listeners));
+            foreach (FieldChange field in change.Fields) settings.Add(new SettingDifference(field.Path.Length == 0 ? what : $"{what}.{field.Path}", listeners));
+        }
+        return settings;
+    }
+
+    private static bool Shows(GatewaySnapshot snapshot, string listener, string certificate) =>
+        snapshot.Config.Listeners.First(l => l.Name == listener).Tls?.Certificates.Contains(certificate) == true;
 
     private bool Same(RouteModel before, RouteModel after) =>
         before.Name == after.Name

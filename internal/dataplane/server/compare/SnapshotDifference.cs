@@ -7,11 +7,18 @@ namespace Gateway.DataPlane.Server;
 /// <param name="Listeners">Listeners that both have, those with the same routes together, where they differ.</param>
 /// <param name="OnlyBefore">Names of listeners that only the first has.</param>
 /// <param name="OnlyAfter">Names of listeners that only the second has.</param>
-public sealed record SnapshotDifference(IReadOnlyList<ListenerDifference> Listeners, IReadOnlyList<string> OnlyBefore, IReadOnlyList<string> OnlyAfter)
+/// <param name="Settings">What else requests meet and is not the same, whatever their route is.</param>
+public sealed record SnapshotDifference(
+    IReadOnlyList<ListenerDifference> Listeners, IReadOnlyList<string> OnlyBefore, IReadOnlyList<string> OnlyAfter, IReadOnlyList<SettingDifference> Settings)
 {
-    /// <summary>Every request on every listener has the same route, pool, policy and status in both.</summary>
-    public bool IsEquivalent => Listeners.Count + OnlyBefore.Count + OnlyAfter.Count == 0;
+    /// <summary>Every request on every listener has the same route, pool, policy and status in both, and is taken and limited alike.</summary>
+    public bool IsEquivalent => Listeners.Count + OnlyBefore.Count + OnlyAfter.Count + Settings.Count == 0;
 }
+
+/// <summary>Something of the document that every request on some listeners meets.</summary>
+/// <param name="What">The field's path: <c>listeners.web.tls.clientCertificate</c>, <c>overload.memoryPercent</c>.</param>
+/// <param name="Listeners">The listeners on which it is met.</param>
+public sealed record SettingDifference(string What, IReadOnlyList<string> Listeners);
 
 /// <param name="Names">Listeners that share the difference.</param>
 /// <param name="IsComplete">False when the comparison ended at its limit of work: there may be more classes.</param>
