@@ -107,13 +107,26 @@ public sealed class ConfigStore : IDisposable
 
     public static string DigestOf(ReadOnlySpan<byte> content) => Convert.ToHexStringLower(SHA256.HashData(content));
 
-    /// <summary>Puts the document on the disk, before it is published.</summary>
+    /// <summary>Puts the document on the disk, before it is published; also in place of one that is there and damaged.</summary>
     public void Save(string digest, string format, ReadOnlySpan<byte> content)
     {
         lock (_gate)
         {
             string path = DocumentPath(digest, format);
-            if (!File.Exists(path)) _files.Replace(path, content);
+            if (!IsWhole(path, content)) _files.Replace(path, content);
+        }
+    }
+
+    private static bool IsWhole(string path, ReadOnlySpan<byte> content)
+    {
+        try
+        {
+            return File.Exists(path) && new FileInfo(path).Length == content.Length && content.SequenceEqual(File.ReadAllBytes(path));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            // A bad sector, or taken from us: what can be written is tried.
+            return false;
         }
     }
 

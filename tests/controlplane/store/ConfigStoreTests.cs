@@ -126,6 +126,19 @@ public sealed class ConfigStoreTests : IDisposable
         Assert.Contains("damaged", e.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("b")]
+    [InlineData("")]
+    [InlineData("aa")]
+    public void ADocumentThatIsDamaged_IsMendedWhenItIsSavedAgain(string damage)
+    {
+        using ConfigStore store = ConfigStore.Open(Data);
+        HistoryRecord record = Apply(store, "a");
+        File.WriteAllText(Path.Combine(Data, "configs", record.Digest + ".json"), damage);
+        store.Save(record.Digest!, record.Format, "a"u8);
+        Assert.Equal("a"u8.ToArray(), store.Read(record));
+    }
+
     [Fact]
     public void ASecondGateway_IsRefusedTheFolder_AndAfterTheFirstGetsIt()
     {
