@@ -153,17 +153,19 @@ public sealed partial class AdminApi
     private async Task<bool> AuthenticateAsync(HttpContext context)
     {
         IPAddress? address = context.Connection.RemoteIpAddress;
+        string field = context.Request.Headers.Authorization.ToString();
+        bool bearer = field.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase);
         TimeSpan locked = _guard.LockedFor(address);
         if (locked > TimeSpan.Zero)
         {
+            // It stays locked for whoever else has the address.
+            if (bearer && _guard.MayCheck(address) && IsRight()) return await IsSameOriginAsync(context);
             _logins.Add(1, "locked_out");
             context.Response.Headers.RetryAfter = Math.Ceiling(locked.TotalSeconds).ToString(System.Globalization.CultureInfo.InvariantCulture);
             await AdminJson.ProblemAsync(context, 429, "locked_out", "Too Many Failed Logins", $"too many wrong tokens came from {address}; try again in {Math.Ceiling(locked.TotalSeconds)} s");
             return false;
         }
-        string field = context.Request.Headers.Authorization.ToString();
-        bool bearer = field.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase);
-        if (bearer && _token.Accepts(field.AsSpan("Bearer ".Length).Trim()))
+        if (bearer && IsRight())
         {
             _guard.Succeeded(address);
             return await IsSameOriginAsync(context);
@@ -181,6 +183,8 @@ public sealed partial class AdminApi
         context.Response.Headers.WWWAuthenticate = "Bearer realm=\"gateway admin\"";
         await AdminJson.ProblemAsync(context, 401, "unauthorized", "Unauthorized", field.Length == 0 ? "send the admin token: Authorization: Bearer TOKEN (by default it is in DATA/admin.token)" : "the token is not the admin token");
         return false;
+
+        bool IsRight() => _token.Accepts(field.AsSpan("Bearer ".Length).Trim());
     }
 
     /// <summary>No page has business here, not even one that was given the token.</summary>

@@ -4,8 +4,9 @@ using System.Net.Sockets;
 namespace Gateway.ControlPlane.Admin;
 
 /// <summary>
-/// Counts failed logins by client address and locks an address out that has too many. While it is locked out even the right token is
-/// refused, so that guessing gains nothing from going on. Thread safe.
+/// Counts failed logins by client address and locks an address out that has too many: what is wrong is refused without an answer that says so,
+/// and no more than <see cref="MostChecks"/> tokens a second are looked at. The right token is let in all the same: on one machine, or behind
+/// one translated address, it is not who holds the token that guesses, and whoever wants to end a rollout cannot wait. Thread safe.
 /// </summary>
 internal sealed class LoginGuard(TimeProvider time)
 {
@@ -15,6 +16,12 @@ internal sealed class LoginGuard(TimeProvider time)
     public static readonly TimeSpan Window = TimeSpan.FromMinutes(1);
     public static readonly TimeSpan LockOut = TimeSpan.FromSeconds(30);
 
+    /// <summary>
+    /// Tokens of an address that are looked at within a second while it is locked out. The shortest token that is taken has 16 characters: in a
+    /// year this tries 2^32 of them.
+    /// </summary>
+    public const int MostChecks = 100;
+
     /// <summary>Addresses remembered; when there are more, the one that failed longest ago is forgotten.</summary>
     private const int MostAddresses = 10_000;
 
@@ -23,6 +30,8 @@ internal sealed class LoginGuard(TimeProvider time)
         public int Count;
         public DateTimeOffset Since;
         public DateTimeOffset LockedUntil;
+        public DateTimeOffset ChecksSince;
+        public int Checks;
     }
 
     private readonly Lock _gate = new();
@@ -44,6 +53,18 @@ internal sealed class LoginGuard(TimeProvider time)
             if (!_byAddress.TryGetValue(Key(address), out Failures? failures)) return TimeSpan.Zero;
             TimeSpan left = failures.LockedUntil - time.GetUtcNow();
             return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+        }
+    }
+
+    /// <summary>Whether a token of an address that is locked out is to be looked at.</summary>
+    public bool MayCheck(IPAddress? address)
+    {
+        DateTimeOffset now = time.GetUtcNow();
+        lock (_gate)
+        {
+            if (!_byAddress.TryGetValue(Key(address), out Failures? failures)) return true;
+            if (now - failures.ChecksSince >= TimeSpan.FromSeconds(1)) (failures.Checks, failures.ChecksSince) = (0, now);
+            return ++failures.Checks <= MostChecks;
         }
     }
 

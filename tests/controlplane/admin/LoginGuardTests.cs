@@ -68,6 +68,22 @@ public sealed class LoginGuardTests
     }
 
     [Fact]
+    public void WhileLockedOut_SoManyTokensASecondAreLookedAt()
+    {
+        LoginGuard guard = new(_clock);
+        Fail(guard, LoginGuard.MostFailures);
+        for (int second = 0; second < 3; second++)
+        {
+            for (int i = 0; i < LoginGuard.MostChecks; i++) Assert.True(guard.MayCheck(_address));
+            Assert.False(guard.MayCheck(_address));
+            _clock.Now += TimeSpan.FromSeconds(1) - TimeSpan.FromTicks(1);
+            Assert.False(guard.MayCheck(_address));
+            _clock.Now += TimeSpan.FromTicks(1);
+        }
+        Assert.True(guard.MayCheck(IPAddress.Parse("192.0.2.2")));
+    }
+
+    [Fact]
     public void AFloodOfAddresses_DoesNotGrowWithoutBound_NorFreeWhoIsLockedOutLast()
     {
         LoginGuard guard = new(_clock);
