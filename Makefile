@@ -45,9 +45,9 @@ bench-scaling: build  ## CPU per request with one event loop and with two
 	@dotnet build bench/load -c Release --nologo -v quiet
 	@artifacts/bin/Gateway.Bench.Load/release/Gateway.Bench.Load scaling --output bench/results/$$(date +%F)-scaling-$$(git rev-parse --short HEAD).md $(ARGS)
 
-rollout-gates:        ## how often a rollout's gates are wrong and how soon they are right: a table, RUNS=2000 simulations a row
+rollout-gates:        ## how often a rollout's gates are wrong and how soon they are right: a table, RUNS=10000 simulations a row
 	@dotnet build tests/core -c Release --nologo -v quiet
-	@GATEWAY_ROLLOUT_TABLE=$(CURDIR)/bench/results/$$(date +%F)-rollout-gates.md GATEWAY_ROLLOUT_RUNS=$(or $(RUNS),2000) artifacts/bin/Gateway.Core.Tests/release/Gateway.Core.Tests -noLogo -noColor -class '*.RolloutGateTable'
+	@GATEWAY_ROLLOUT_TABLE=$(CURDIR)/bench/results/$$(date +%F)-rollout-gates.md GATEWAY_ROLLOUT_RUNS=$(or $(RUNS),10000) artifacts/bin/Gateway.Core.Tests/release/Gateway.Core.Tests -noLogo -noColor -class '*.RolloutGateTable'
 
 soak: build           ## mixed load with faults and a swap each second, ten minutes or SECONDS: nothing may fail or grow
 	@dotnet build bench/soak -c Release --nologo -v quiet

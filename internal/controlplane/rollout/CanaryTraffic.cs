@@ -9,6 +9,11 @@ public sealed record VariantTraffic(long Requests, long Failures, TimeSpan? P95)
     /// <summary>Time that half of them took at most; null before there was one.</summary>
     public TimeSpan? Median { get; init; }
 
+    /// <summary>Those of <see cref="Requests"/> that were answered with 4xx, by the upstream or the gateway.</summary>
+    public long ClientErrors { get; init; }
+
+    public double ClientErrorPercent => Requests == 0 ? 0 : 100.0 * ClientErrors / Requests;
+
     public double FailedPercent => Requests == 0 ? 0 : 100.0 * Failures / Requests;
 }
 
@@ -17,7 +22,7 @@ public sealed record RouteTraffic(string Route, VariantTraffic Live, VariantTraf
 
 /// <summary>What convicted a candidate.</summary>
 /// <param name="Route">The route on which it did worse.</param>
-/// <param name="Gate"><c>errorRate</c> or <c>latency</c>: the judge's word.</param>
+/// <param name="Gate"><c>errorRate</c>, <c>latency</c> or <c>clientErrors</c>: the judge's word.</param>
 /// <param name="Reason">Both variants in one sentence, for a person.</param>
 public sealed record RolloutEvidence(string Route, string Gate, VariantTraffic Live, VariantTraffic Candidate, string Reason);
 

@@ -19,6 +19,12 @@ internal static class EvidenceText
             return string.Create(CultureInfo.InvariantCulture,
                 $"route {traffic.Route}: half of {candidate.Requests} candidate requests took over {Text(candidate.Median)} and one in twenty over {Text(candidate.P95)}, of {live.Requests} live ones {Text(live.Median)} and {Text(live.P95)}");
         }
+        if (evidence.Gate == RolloutJudge.ClientErrorGateName)
+        {
+            string of = traffic.Route == RouteCounts.All ? "all routes" : $"route {traffic.Route}";
+            return string.Create(CultureInfo.InvariantCulture,
+                $"{of}: {RolloutText.Percent(candidate.ClientErrorPercent)} of {candidate.Requests} candidate requests were answered with 4xx, {RolloutText.Percent(live.ClientErrorPercent)} of {live.Requests} live ones");
+        }
         string what = traffic.Route == RouteCounts.NoRoute ? "found no route" : "failed";
         string where = traffic.Route == RouteCounts.NoRoute ? "" : $"route {traffic.Route}: ";
         return string.Create(CultureInfo.InvariantCulture, $"{where}{Percent(candidate)} of {candidate.Requests} candidate requests {what}, {Percent(live)} of {live.Requests} live ones");

@@ -5,10 +5,10 @@ namespace Gateway.Core.Rollout;
 /// asked. Two tests share alpha (Bonferroni): one that finds what is broken within a few requests and never ends, and one that is sharp at
 /// its horizon.
 /// </summary>
-internal sealed class ComparisonTest(double alpha)
+internal sealed class ComparisonTest(double alpha) : IGateTest
 {
-    // The sharp one needs it more: evidence grows with every failure, so a twelfth of alpha is one failure more.
-    private const double OfOdds = 0.08;
+    // The sharp one needs it more: evidence grows with every failure, so a twenty-fifth of alpha is one failure more.
+    private const double OfOdds = 0.04;
 
     private readonly OddsProcess _odds = new();
     private readonly SpendingTest _spending = new(alpha * (1 - OfOdds));
@@ -22,6 +22,8 @@ internal sealed class ComparisonTest(double alpha)
     public double LogEvidence => _odds.LogEvidence;
 
     public double PValue => _spending.PValue;
+
+    public double Excess => Sum.CandidateFailures - Expected;
 
     /// <summary>The candidate is worse. Stays so.</summary>
     public bool IsWorse { get; private set; }

@@ -7,8 +7,9 @@ namespace Gateway.Core.Rollout;
 /// independent, and few clients with many requests each can look like a difference. Pure: no clock, no randomness. Not thread safe.
 /// </summary>
 /// <remarks>
-/// Each gate's alpha is shared (Bonferroni): all requests together have one half, each route an equal part of the other, and
-/// requests that find no route a fiftieth of the whole. With one route all requests are that route, and it has the rest.
+/// Each gate's alpha is shared (Bonferroni): all requests together have four fifths, for that is where small differences show, each route an
+/// equal part of the rest, and requests that find no route a hundredth of the whole. With one route all requests are that route. The gates'
+/// own alphas add up, so what is asked of all gates together is shared among them where they are set.
 /// Steps should be short (a second): rates may drift from step to step but not within one while the share changes. A share should only
 /// rise: requests are counted when they end, so after a fall the candidate has more than its share of those that take long.
 /// </remarks>
@@ -16,8 +17,10 @@ public sealed class RolloutJudge
 {
     public const string ErrorRateGateName = "errorRate";
     public const string LatencyGateName = "latency";
+    public const string ClientErrorGateName = "clientErrors";
 
-    private const double OfNoRoute = 0.02;
+    private const double OfNoRoute = 0.01;
+    private const double OfRoutes = 0.2;
 
     private readonly RolloutGates _gates;
     private readonly Subject _all;
@@ -33,8 +36,8 @@ public sealed class RolloutJudge
         ArgumentOutOfRangeException.ThrowIfLessThan(routes, 1);
         Check(gates);
         _gates = gates;
-        double ofAll = routes == 1 ? 1 - OfNoRoute : (1 - OfNoRoute) / 2;
-        _ofRoute = routes == 1 ? 0 : ofAll / routes;
+        double ofAll = routes == 1 ? 1 - OfNoRoute : 1 - OfNoRoute - OfRoutes;
+        _ofRoute = routes == 1 ? 0 : OfRoutes / routes;
         _routesLeft = routes;
         _all = new Subject(RouteCounts.All, gates, ofAll);
     }
@@ -44,8 +47,8 @@ public sealed class RolloutJudge
     /// <param name="routes">By route; names that were in no step before are new routes.</param>
     public RolloutVerdict Add(RouteCounts all, IReadOnlyList<RouteCounts> routes)
     {
-        _all.Add(all);
-        foreach (RouteCounts route in routes) SubjectOf(route.Route)?.Add(route);
+        _all.Add(all, routes.FirstOrDefault(static r => r.Route == RouteCounts.NoRoute));
+        foreach (RouteCounts route in routes) SubjectOf(route.Route)?.Add(route, null);
         _worse ??= Worse();
         long samples = _all.Counts.Canary.Requests;
         return new RolloutVerdict(_worse, samples >= _gates.MinSamples, samples);
@@ -53,10 +56,12 @@ public sealed class RolloutJudge
 
     private static void Check(RolloutGates gates)
     {
-        foreach (double alpha in (double[])[gates.ErrorRate?.Alpha ?? 0.5, gates.Latency?.Alpha ?? 0.5])
+        foreach (double alpha in (double[])[gates.ErrorRate?.Alpha ?? 0.5, gates.Latency?.Alpha ?? 0.5, gates.ClientErrors?.Alpha ?? 0.5])
             if (!(alpha is > 0 and < 1)) throw new ArgumentOutOfRangeException(nameof(gates), alpha, "An alpha is over 0 and below 1.");
         if (gates.Latency is { } latency && !(latency is { Factor: >= 1 and < 1e6, Floor: >= 0 }))
             throw new ArgumentOutOfRangeException(nameof(gates), latency, "A factor is at least 1, and a floor no less than 0.");
+        if (gates.ClientErrors is { } errors && !(errors.MaxDifference is >= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(gates), errors, "Shares differ by 0 to 1.");
     }
 
     private Subject? SubjectOf(string name)
@@ -64,28 +69,26 @@ public sealed class RolloutJudge
         if (_routes.TryGetValue(name, out Subject? known)) return known;
         bool isNone = name == RouteCounts.NoRoute;
         if (!isNone && _routesLeft-- <= 0) return null;
-        Subject subject = new(name, isNone ? _gates with { Latency = null } : _gates, isNone ? OfNoRoute : _ofRoute);
+        Subject subject = new(name, isNone ? _gates with { Latency = null, ClientErrors = null } : _gates, isNone ? OfNoRoute : _ofRoute);
         _routes.Add(name, subject);
         return subject;
     }
 
     private RolloutEvidence? Worse()
     {
-        foreach ((string gate, Func<Subject, ComparisonTest?> testOf) in ((string, Func<Subject, ComparisonTest?>)[])
-            [(ErrorRateGateName, static s => s.Errors), (LatencyGateName, static s => s.Latency?.Nearest)])
+        foreach ((string gate, Func<Subject, IGateTest?> testOf) in ((string, Func<Subject, IGateTest?>)[])
+            [(ErrorRateGateName, static s => s.Errors), (LatencyGateName, static s => s.Latency?.Nearest), (ClientErrorGateName, static s => s.ClientErrors)])
         {
             // A route's own verdict first: it says more than all together.
             Subject? worse = _routes.Values.FirstOrDefault(s => testOf(s) is { IsWorse: true }) ?? (testOf(_all) is { IsWorse: true } ? _all : null);
             if (worse is null) continue;
-            ComparisonTest test = testOf(worse)!;
+            IGateTest test = testOf(worse)!;
             // Of whom there is most more than there should be.
-            Subject shown = worse != _all ? worse : _routes.Values.Where(s => testOf(s) is not null && s.Counts.Route != RouteCounts.NoRoute).MaxBy(s => Excess(testOf(s)!)) ?? _all;
+            Subject shown = worse != _all ? worse : _routes.Values.Where(s => testOf(s) is not null && s.Counts.Route != RouteCounts.NoRoute).MaxBy(s => testOf(s)!.Excess) ?? _all;
             return new RolloutEvidence(shown.Counts.Route, gate, worse.Counts.Route, shown.Counts, Math.Exp(test.LogEvidence), test.PValue);
         }
         return null;
     }
-
-    private static double Excess(ComparisonTest test) => test.Sum.CandidateFailures - test.Expected;
 
     /// <summary>All requests, or those of a route.</summary>
     private sealed class Subject(string name, RolloutGates gates, double share)
@@ -98,11 +101,17 @@ public sealed class RolloutJudge
         /// <inheritdoc cref="Errors"/>
         public LatencyComparison? Latency { get; } = gates.Latency is { } latency ? new LatencyComparison(latency.Alpha * share, latency) : null;
 
-        public void Add(RouteCounts step)
+        /// <inheritdoc cref="Errors"/>
+        public ClientErrorComparison? ClientErrors { get; } = gates.ClientErrors is { } errors ? new ClientErrorComparison(errors.Alpha * share, errors) : null;
+
+        /// <param name="step">What has come.</param>
+        /// <param name="lost">Those of it that found no route; null for none.</param>
+        public void Add(RouteCounts step, RouteCounts? lost)
         {
             Counts = new RouteCounts(Counts.Route, Counts.Stable.Plus(step.Stable), Counts.Canary.Plus(step.Canary));
             Errors?.Add(Table.Of(step.Canary.Requests, step.Canary.Failures, step.Stable.Requests, step.Stable.Failures));
             Latency?.Add(step.Stable, step.Canary);
+            ClientErrors?.Add(step.Stable, step.Canary, lost?.Stable.Failures ?? 0, lost?.Canary.Failures ?? 0);
         }
     }
 }

@@ -18,8 +18,14 @@ public sealed record VariantCounts
     /// <summary>Refused by the gateway with 4xx: not let in, too much, malformed. Those without a route are not among them.</summary>
     public long Refusals { get; init; }
 
+    /// <summary>Those of <see cref="Refusals"/> that were too many for a rate.</summary>
+    public long Limited { get; init; }
+
     /// <summary>Answered by the upstream (or by the route itself) with 4xx.</summary>
     public long ClientErrors { get; init; }
+
+    /// <summary>All that were answered with 4xx, those without a route apart.</summary>
+    public long Rejected => Refusals + ClientErrors;
 
     /// <summary>Given up by the client.</summary>
     public long Cancelled { get; init; }
@@ -67,6 +73,7 @@ public sealed record VariantCounts
             Requests = Requests + (sign * other.Requests),
             Failures = Failures + (sign * other.Failures),
             Refusals = Refusals + (sign * other.Refusals),
+            Limited = Limited + (sign * other.Limited),
             ClientErrors = ClientErrors + (sign * other.ClientErrors),
             Cancelled = Cancelled + (sign * other.Cancelled),
             Buckets = buckets,

@@ -102,6 +102,7 @@ internal sealed class CanaryCounts
         ErrorCategory.None => request.Status >= 500 ? VariantOutcome.Failure : request.Status >= 400 ? VariantOutcome.ClientError : VariantOutcome.Fine,
         ErrorCategory.ClientClosed => VariantOutcome.Cancelled,
         ErrorCategory.NoRoute => VariantOutcome.NoRoute,
+        ErrorCategory.RateLimited => VariantOutcome.Limited,
         // A status of the error's own (501 for a method) does not make it anybody else's fault.
         var category => ErrorCategories.Of(category).Status >= 500 ? VariantOutcome.Failure : VariantOutcome.Refusal,
     };

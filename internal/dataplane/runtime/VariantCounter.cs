@@ -13,6 +13,9 @@ internal enum VariantOutcome : byte
     /// <summary>4xx of the gateway's making.</summary>
     Refusal,
 
+    /// <summary>4xx of the gateway's making, for a rate.</summary>
+    Limited,
+
     /// <summary>4xx of the upstream's.</summary>
     ClientError,
     Cancelled,
@@ -59,8 +62,9 @@ internal sealed class VariantCounter
         long requests = 0;
         foreach (long count in read.AsSpan(0, Outcomes)) requests += count;
         return VariantCounts.Of(
-            requests, read[(int)VariantOutcome.Failure], read[(int)VariantOutcome.Refusal], read[(int)VariantOutcome.ClientError],
-            read[(int)VariantOutcome.Cancelled], read[Outcomes..]);
+            requests, read[(int)VariantOutcome.Failure], read[(int)VariantOutcome.Refusal] + read[(int)VariantOutcome.Limited], read[(int)VariantOutcome.ClientError],
+            read[(int)VariantOutcome.Cancelled], read[Outcomes..]) with
+        { Limited = read[(int)VariantOutcome.Limited] };
     }
 
     private long[] Create()

@@ -146,6 +146,64 @@ public sealed class RolloutJudgeTests
         }
     }
 
+    /// <summary>The mean of the evidence over what both may have is at most 1 where their shares differ by no more than they may.</summary>
+    [Theory]
+    [InlineData(5, 100, 0.1, 0.2)]
+    [InlineData(50, 50, 0.4, 0.2)]
+    [InlineData(100, 3, 0.05, 0)]
+    [InlineData(1, 1, 0.5, 0.5)]
+    public void TheEvidenceOfADifference_IsFair(int requests, int others, double share, double most)
+    {
+        double mean = 0;
+        for (int k = 0; k <= requests; k++)
+        {
+            for (int s = 0; s <= others; s++)
+            {
+                var difference = new ShareDifference(0.01, most);
+                difference.Add(requests, k, others, s);
+                mean += Math.Exp(LogBinomial(requests, k, share + most) + LogBinomial(others, s, share) + difference.LogEvidence);
+            }
+        }
+        Assert.InRange(mean, 0.3, 1 + 1e-9);
+    }
+
+    private static double LogBinomial(int n, int k, double p) => LogChoose(n, k) + (k == 0 ? 0 : k * Math.Log(p)) + (k == n ? 0 : (n - k) * Math.Log(1 - p));
+
+    private static VariantCounts Rejected(long requests, long refusals, long clientErrors = 0, long limited = 0) =>
+        VariantCounts.Of(requests, 0, refusals, clientErrors, 0, new long[LatencyBuckets.Count]) with { Limited = limited };
+
+    [Fact]
+    public void ACandidateThatLetsNobodyIn_OrEverybody_IsReturned()
+    {
+        RolloutEvidence nobody = Step(new RolloutJudge(new RolloutGates(), 1), Rejected(2000, 20), Rejected(20, 20)).Worse!;
+        Assert.Equal(("clientErrors", "shop", 100.0), (nobody.Gate, nobody.Route, nobody.Ratio));
+        Assert.Equal("clientErrors", Step(new RolloutJudge(new RolloutGates(), 1), Rejected(2000, 1200), Rejected(100, 0)).Worse?.Gate);
+        // Refused by the gateway in place of the upstream is no difference.
+        Assert.Null(Step(new RolloutJudge(new RolloutGates(), 1), Rejected(2000, 0, 1800), Rejected(100, 90)).Worse);
+    }
+
+    [Fact]
+    public void FewerRefusalsForARate_SayNothing_AndMoreDo()
+    {
+        Assert.Null(Step(new RolloutJudge(new RolloutGates(), 1), Rejected(2000, 1200, limited: 1200), Rejected(100, 0)).Worse);
+        Assert.Equal("clientErrors", Step(new RolloutJudge(new RolloutGates(), 1), Rejected(2000, 0), Rejected(100, 80, limited: 80)).Worse?.Gate);
+    }
+
+    [Fact]
+    public void RequestsThatFindNoRoute_AreClientErrorsOfAllTogether()
+    {
+        // The upstream said 404 before, and the gateway does now, for there is no route any more: nobody is told anything else.
+        RolloutGates gates = new() { ErrorRate = null, Latency = null };
+        RolloutJudge judge = new(gates, 2);
+        RolloutVerdict same = judge.Add(
+            new RouteCounts(RouteCounts.All, Rejected(1000, 0, 900), Rejected(50, 0, 5)),
+            [new RouteCounts(RouteCounts.NoRoute, Counts(1000, 0), Counts(50, 45)), new RouteCounts("shop", Rejected(1000, 0, 900), Rejected(5, 0, 5))]);
+        Assert.Null(same.Worse);
+        judge = new(gates, 2);
+        RolloutVerdict lost = judge.Add(new RouteCounts(RouteCounts.All, Counts(1000, 0), Counts(50, 0)), [new RouteCounts(RouteCounts.NoRoute, Counts(1000, 0), Counts(50, 45))]);
+        Assert.Equal(("clientErrors", RouteCounts.All), (lost.Worse?.Gate, lost.Worse?.Scope));
+    }
+
     private static double LogChoose(int n, int k)
     {
         double log = 0;

@@ -17,13 +17,38 @@ public sealed class RolloutSimulationTests
     public void OfAThousandEquivalentRollouts_AtMostOnePercentAreReturned() =>
         Assert.InRange(Run(1000, RolloutSimulations.Equivalent, seconds: 60).Count(static o => o.Worse is not null), 0, 10);
 
-    [Fact]
-    public void OfAThousandWithOneSteadyRoute_WhichIsTheHardest_AtMostOnePercentAreReturned() =>
-        Assert.InRange(Run(1000, static seed => RolloutSimulations.Doubling(seed, factor: 1), 1000, 5000).Count(static o => o.Worse is not null), 0, 10);
+    /// <summary>Steady errors are the hardest: nothing of alpha is lost to anything else. All gates are on.</summary>
+    [Theory]
+    [InlineData(10_000, 1, 0.05)]
+    [InlineData(2000, 10, 0.05)]
+    public void OfManyWithSteadyRoutes_AtMostOnePercentAreReturned(int runs, int routes, double share) =>
+        Assert.InRange(Run(runs, seed => RolloutSimulations.Doubling(seed, share, factor: 1, routes: routes), 1000, 5000).Count(static o => o.Worse is not null), 0, runs / 100);
 
-    [Fact]
-    public void ADoubledErrorRate_IsFoundWithin5000RequestsOfTheCandidate_In95Percent() =>
-        Assert.InRange(Run(1000, static seed => RolloutSimulations.Doubling(seed, share: 0.01), 1000, 5000).Count(static o => o.Worse is not null), 950, 1000);
+    [Theory]
+    [InlineData(5000, 1)]
+    [InlineData(1000, 10)]
+    public void ADoubledErrorRate_IsFoundWithin5000RequestsOfTheCandidate_In95Percent(int runs, int routes) =>
+        Assert.InRange(Run(runs, seed => RolloutSimulations.Doubling(seed, routes: routes), 1000, 5000).Count(static o => o.Worse is not null), runs * 95 / 100, runs);
+
+    [Theory]
+    [InlineData(0.02, 1, 1, 16)]
+    [InlineData(0.02, 1, 50, 20)]
+    [InlineData(0.5, 0, 1, 100)]
+    [InlineData(0.02, 0.5, 1, 150)]
+    public void ManyMoreOrFewerClientErrors_AreFoundWithinThatManyRequests(double before, double after, int routes, int requests)
+    {
+        SimulatedOutcome[] outcomes = Run(500, seed => RolloutSimulations.ClientErrors(seed, before, after, routes), 300);
+        Assert.All(outcomes, static o => Assert.Equal("clientErrors", o.Worse?.Gate));
+        Assert.InRange(outcomes.Average(static o => o.CandidateRequests), 1, requests);
+    }
+
+    [Theory]
+    [InlineData(0.5, 0.5)]
+    [InlineData(0.02, 0.02)]
+    [InlineData(0.1, 0.3)]
+    [InlineData(0.6, 0.4)]
+    public void ClientErrorsThatDifferByWhatTheyMay_AreNotReturned(double before, double after) =>
+        Assert.InRange(Run(2000, seed => RolloutSimulations.ClientErrors(seed, before, after), 300).Count(static o => o.Worse?.Gate == "clientErrors"), 0, 2);
 
     [Theory]
     [InlineData(1, 0.0)]
@@ -67,7 +92,7 @@ public sealed class RolloutSimulationTests
             var rollout = new SimulatedRollout(seed, routes, 2000, static _ => 0.01) { Defect = Defect.Broken with { Route = "r7" }, WithLatencies = false };
             RolloutEvidence worse = rollout.Run(60).Worse!;
             Assert.Equal(("r7", "errorRate"), (worse.Route, worse.Gate));
-            Assert.True(worse.CanaryErrorRate > 0.5 && worse.Ratio > 10);
+            Assert.True(worse.CanaryErrorRate > 0.5 && worse.Ratio is null or > 10);
         }
     }
 }

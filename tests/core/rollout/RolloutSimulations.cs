@@ -3,7 +3,7 @@ namespace Gateway.Core.Tests.Rollout;
 /// <summary>The simulations that the tests and the table of bench/results run.</summary>
 internal static class RolloutSimulations
 {
-    /// <summary>A rollout of a candidate that is no different: one to ten routes, errors of 0 to 5 %, shares of 0.5 to 50 %, everything drifts.</summary>
+    /// <summary>A rollout of a candidate that is no different: one to ten routes, errors of 0 to 5 %, client errors of 0 to 80 %, shares of 0.5 to 50 %, everything drifts.</summary>
     public static SimulatedRollout Equivalent(int seed)
     {
         Random random = new(seed * 7919);
@@ -13,6 +13,7 @@ internal static class RolloutSimulations
                 $"r{i}", 0.1 + random.NextDouble(), random.Next(4) == 0 ? 0 : 0.05 * Math.Pow(random.NextDouble(), 2), 0.001 * Math.Pow(300, random.NextDouble()), 0.1 + random.NextDouble())
             {
                 Drift = random.NextDouble(),
+                ClientErrorRate = random.Next(2) == 0 ? 0.02 * random.NextDouble() : 0.8 * random.NextDouble(),
                 Period = 5 + (100 * random.NextDouble()),
                 Phase = 6 * random.NextDouble(),
             }),
@@ -21,9 +22,17 @@ internal static class RolloutSimulations
         return new SimulatedRollout(seed, routes, 50 * Math.Pow(8, random.NextDouble()), second => second < 30 ? from : to);
     }
 
-    /// <summary>Errors of 0.5 % that the candidate makes 1 %, with twenty requests beside each of its own.</summary>
-    public static SimulatedRollout Doubling(int seed, double share = 0.05, double rate = 0.005, double factor = 2) =>
-        new(seed, [new SimulatedRoute("shop", 1, rate, 0.01, 0.5)], 100 / share, _ => share) { Defect = new Defect(factor), WithLatencies = false };
+    /// <summary>Errors of 0.5 % that the candidate makes 1 %, on all routes alike; a hundred of its requests a second.</summary>
+    public static SimulatedRollout Doubling(int seed, double share = 0.01, double rate = 0.005, double factor = 2, int routes = 1) =>
+        new(seed, [.. Enumerable.Range(0, routes).Select(i => new SimulatedRoute($"r{i}", 1, rate, 0.01, 0.5))], 100 / share, _ => share) { Defect = new Defect(factor), WithLatencies = false };
+
+    /// <summary>A candidate with another share of 4xx, at 0.5 % of 2000 requests a second.</summary>
+    public static SimulatedRollout ClientErrors(int seed, double before, double after, int routes = 1, double share = 0.005) =>
+        new(seed, [.. Enumerable.Range(0, routes).Select(i => new SimulatedRoute($"r{i}", 1, 0.002, 0.01, 0.5) { ClientErrorRate = before })], 2000, _ => share)
+        {
+            Defect = Defect.None with { ClientErrors = after },
+            WithLatencies = false,
+        };
 
     /// <summary>A candidate that answers every request with 5xx, at 0.5 % of 2000 requests a second.</summary>
     public static SimulatedRollout Breakage(int seed, double rate = 0, int from = 0, int routes = 1) =>
