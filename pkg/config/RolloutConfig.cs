@@ -3,14 +3,14 @@ namespace Gateway.Config;
 [Doc("How a change comes into force: it is checked, tried on recorded requests, then served to a growing share of real ones beside what is live, and taken back when it does worse.")]
 public sealed record RolloutConfig
 {
-    [Doc("The candidate decides the recorded requests (see replay) beside what is live; too many changed outcomes refuse it. Absent: not asked.")]
+    [Doc("The candidate decides the recorded requests (see replay) beside what is live; too many changed outcomes refuse it. Where the live configuration has a rollout of this name, the stricter of both counts: a budget is raised by one change, and the next one has the good of it. Absent in both: not asked.")]
     public ReplayBudgetConfig? Replay { get; init; }
 
-    [Doc("The shares of requests that the candidate serves before it serves all, one after another, each larger than the one before. Empty: it is live at once. Where the live configuration has a rollout of this name that begins with a smaller share, or has stages where this has none, its stages are gone through in place of these.")]
+    [Doc("The shares of requests that the candidate serves before it serves all, one after another, each larger than the one before. Empty: it is live at once. Where the live configuration has a rollout of this name, the shares of both are gone through, and none is left sooner than either says: at every moment the lesser one is served.")]
     [Example("[{ \"percent\": 1, \"for\": \"30s\" }, { \"percent\": 10, \"for\": \"30s\" }]")]
     public IReadOnlyList<RolloutStageConfig> Stages { get; init; } = [];
 
-    [Doc("What keeps a client on one side while the share stays or grows: \"ip\" (the client's address), \"header:NAME\" or \"cookie:NAME\" (a request without it is drawn by itself), or \"random\" for each request by itself.")]
+    [Doc("What keeps a client on one side while the share stays or grows: \"ip\" (the client's address), \"header:NAME\" or \"cookie:NAME\" (a request without it is drawn by itself), or \"random\" for each request by itself. Where the live configuration has a rollout of this name with stages, its cohort counts.")]
     [Example("\"header:x-user\"")]
     public string Cohort { get; init; } = "ip";
 
@@ -39,7 +39,7 @@ public sealed record RolloutStageConfig
     public required TimeSpan For { get; init; }
 }
 
-[Doc("When a candidate counts as worse than what is live. Both gates are sequential tests: they may be looked at all the time without crying wolf more often than alpha says.")]
+[Doc("When a candidate counts as worse than what is live. The gates are sequential tests: they may be looked at all the time without crying wolf more often than alpha says. Their alphas add up: by default to one rollout in a hundred.")]
 public sealed record RolloutGatesConfig
 {
     internal static readonly RolloutGatesConfig Default = new();
@@ -49,6 +49,9 @@ public sealed record RolloutGatesConfig
 
     [Doc("How long requests of each route take.")]
     public LatencyGateConfig Latency { get; init; } = LatencyGateConfig.Default;
+
+    [Doc("Answers with 4xx, the upstream's and the gateway's own (not let in, no such route, malformed), of each route and of all together: a candidate with many more of them turns clients away, and one with many fewer may let in whom it should not.")]
+    public ClientErrorGateConfig ClientErrors { get; init; } = ClientErrorGateConfig.Default;
 
     [Doc("Requests that the candidate must have served before its stage may end.")]
     [Range("1", "1000000000")]
@@ -65,7 +68,7 @@ public sealed record ErrorRateGateConfig
     internal static readonly ErrorRateGateConfig Default = new();
 
     [Doc("How often, at most, a rollout whose candidate is no worse is taken back by this gate all the same; above 0 and below 0.5. A larger one catches sooner.")]
-    public double Alpha { get; init; } = 0.01;
+    public double Alpha { get; init; } = 0.009;
 }
 
 [Doc("Latency, compared by route.")]
@@ -73,11 +76,23 @@ public sealed record LatencyGateConfig
 {
     internal static readonly LatencyGateConfig Default = new();
 
-    [Doc("As of the other gate.")]
-    public double Alpha { get; init; } = 0.01;
+    [Doc("As of errorRate.")]
+    public double Alpha { get; init; } = 0.0005;
 
     [Doc("How many times as long requests may take, from above 1 to 100.")]
     public double Factor { get; init; } = 1.5;
+}
+
+[Doc("The share of answers with 4xx, compared by route and of all.")]
+public sealed record ClientErrorGateConfig
+{
+    internal static readonly ClientErrorGateConfig Default = new();
+
+    [Doc("As of errorRate.")]
+    public double Alpha { get; init; } = 0.0005;
+
+    [Doc("By how many percentage points the candidate's share may be above or below that of what is live, from 0 to 100; 100 judges nothing. Small ones take a cohort of many clients: one robot that asks for what does not exist makes a difference of its own. Fewer refusals by a rate (429) do not count, for a candidate counts rates anew.")]
+    public double MaxDifferencePercent { get; init; } = 20;
 }
 
 public enum FleetRolloutMode

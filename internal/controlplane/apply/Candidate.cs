@@ -43,7 +43,7 @@ internal sealed class CandidateSteps(DocumentReader reader, DataPlaneHost host)
     {
         candidate = Compile(candidate, source);
         if (!candidate.IsBroken) candidate = candidate with { Errors = Named(candidate.Document, host.CheckExpectations(candidate.Snapshot!)) };
-        return candidate.IsBroken ? candidate : candidate with { Errors = ReplayGate.Check(candidate.Config!, rollout ?? ReplayGate.Default, host.Replay(candidate.Snapshot!)) };
+        return candidate.IsBroken ? candidate : candidate with { Errors = ReplayGate.Check(candidate.Config!, host.Current?.Config, rollout ?? ReplayGate.Default, host.Replay(candidate.Snapshot!)) };
     }
 
     /// <summary>Adds the snapshot, or the errors that only the compiler sees. Enough for what was live before: going back to it needs no gate.</summary>

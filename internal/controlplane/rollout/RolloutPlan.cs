@@ -32,11 +32,13 @@ internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stag
         if (own is null && standing is not null) return Of(name, standing, standing, "the document has no such rollout: the live one's counts");
         if (own is null || standing is null) return Of(name, own ?? None, own ?? None, null);
         List<string> kept = [];
-        RolloutConfig shares = own;
-        if (standing.Stages.Count > 0 && (own.Stages.Count == 0 || own.Stages[0].Percent > standing.Stages[0].Percent))
+        RolloutConfig shares = own with { Stages = Slower(own.Stages, standing.Stages) };
+        if (!shares.Stages.SequenceEqual(own.Stages)) kept.Add("stages");
+        // Who is drawn by each request alone meets the candidate sooner or later; neither way is the stricter one for everybody.
+        if (own.Cohort != standing.Cohort && standing.Stages.Count > 0)
         {
-            shares = own with { Stages = standing.Stages };
-            kept.Add("stages");
+            shares = shares with { Cohort = standing.Cohort };
+            kept.Add("cohort");
         }
         RolloutGatesConfig gates = new()
         {
@@ -45,6 +47,11 @@ internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stag
             {
                 Alpha = Stricter("gates.latency.alpha", own.Gates.Latency.Alpha, standing.Gates.Latency.Alpha, static (a, b) => a > b),
                 Factor = Stricter("gates.latency.factor", own.Gates.Latency.Factor, standing.Gates.Latency.Factor, static (a, b) => a < b),
+            },
+            ClientErrors = new ClientErrorGateConfig
+            {
+                Alpha = Stricter("gates.clientErrors.alpha", own.Gates.ClientErrors.Alpha, standing.Gates.ClientErrors.Alpha, static (a, b) => a > b),
+                MaxDifferencePercent = Stricter("gates.clientErrors.maxDifferencePercent", own.Gates.ClientErrors.MaxDifferencePercent, standing.Gates.ClientErrors.MaxDifferencePercent, static (a, b) => a < b),
             },
             MinSamples = Stricter("gates.minSamples", own.Gates.MinSamples, standing.Gates.MinSamples, static (a, b) => a > b),
             MaxTime = Stricter("gates.maxTime", own.Gates.MaxTime, standing.Gates.MaxTime, static (a, b) => a > b),
@@ -57,7 +64,7 @@ internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stag
             Fleet = Stricter("fleet", own.Fleet, standing.Fleet, static (a, b) => a < b),
             HoldTimeout = Stricter("holdTimeout", own.HoldTimeout, standing.HoldTimeout, static (a, b) => a < b),
         };
-        return Of(name, shares, rest, kept.Count == 0 ? null : $"{string.Join(", ", kept)} as in the live configuration, which is stricter");
+        return Of(name, shares, rest, kept.Count == 0 ? null : $"{string.Join(", ", kept)} as in the live configuration, which counts");
 
         T Stricter<T>(string what, T mine, T theirs, Func<T, T, bool> isStricter)
         {
@@ -78,8 +85,31 @@ internal sealed record RolloutPlan(string Name, IReadOnlyList<RolloutStage> Stag
         {
             ErrorRate = Gates.ErrorRate with { Alpha = Gates.ErrorRate.Alpha / judges },
             Latency = Gates.Latency with { Alpha = Gates.Latency.Alpha / judges },
+            ClientErrors = Gates.ClientErrors with { Alpha = Gates.ClientErrors.Alpha / judges },
         },
     };
+
+    /// <summary>
+    /// The lesser share of both at every moment, through every share of both: each is left no sooner than either leaves it. So neither a
+    /// first share that is over at once, nor one that is left out, exposes anyone earlier than what is live allows.
+    /// </summary>
+    private static IReadOnlyList<RolloutStageConfig> Slower(IReadOnlyList<RolloutStageConfig> own, IReadOnlyList<RolloutStageConfig> standing)
+    {
+        List<RolloutStageConfig> stages = [];
+        TimeSpan passed = TimeSpan.Zero;
+        foreach (double percent in own.Concat(standing).Select(static s => s.Percent).Distinct().Order())
+        {
+            TimeSpan until = Later(Left(own, percent), Left(standing, percent));
+            stages.Add(new RolloutStageConfig { Percent = percent, For = until - passed });
+            passed = until;
+        }
+        return stages;
+
+        static TimeSpan Left(IReadOnlyList<RolloutStageConfig> stages, double percent) =>
+            stages.Where(s => s.Percent <= percent).Aggregate(TimeSpan.Zero, static (sum, s) => sum + s.For);
+
+        static TimeSpan Later(TimeSpan a, TimeSpan b) => a > b ? a : b;
+    }
 
     private static RolloutPlan Of(string name, RolloutConfig shares, RolloutConfig rest, string? note) =>
         new(name, [.. shares.Stages.Select(static s => new RolloutStage(s.Percent, s.For))], shares.Cohort, rest.Gates, rest.OnNoTraffic, rest.Fleet, rest.HoldTimeout, note);

@@ -49,6 +49,13 @@ internal static class RolloutRules
             if (latency.Factor is not (> 1 and <= 100)) findings.Error("factor", ConfigErrorCodes.OutOfRange, $"{Text(latency.Factor)} is not above 1 and up to 100");
             findings.Path.Pop();
         }
+        if (gates.ClientErrors is { } clientErrors)
+        {
+            Alpha("clientErrors", clientErrors.Alpha, findings);
+            findings.Path.Push("clientErrors");
+            if (clientErrors.MaxDifferencePercent is not (>= 0 and <= 100)) findings.Error("maxDifferencePercent", ConfigErrorCodes.OutOfRange, $"{Text(clientErrors.MaxDifferencePercent)} is not from 0 to 100");
+            findings.Path.Pop();
+        }
         findings.Path.Pop();
     }
 

@@ -41,10 +41,29 @@ public sealed class ReplayGateTests : IDisposable
         Assert.Contains("/b/secret go from route 'b' (201) to no route", refused.Errors[0].Message, StringComparison.Ordinal);
         Assert.Equal("replay_budget_exceeded", (await rig.Queue.ValidateAsync(ControlRig.Document(Document("/c")), CancellationToken.None)).Errors[0].Code);
 
-        // What the document itself allows, what changes too little, and too few requests to say.
+        // A budget is raised by one change, and the next one has the good of it.
+        Assert.True((await rig.ApplyAsync(Document("/b", "\"maxChangedPercent\": 40, \"minRequests\": 10"))).IsGood);
         Assert.True((await rig.ApplyAsync(Document("/c", "\"maxChangedPercent\": 40, \"minRequests\": 10"))).IsGood);
         Assert.Equal(ApplyOutcome.Applied, (await rig.Queue.RollbackAsync(null, ControlRig.Admin with { Source = "rollback" }, CancellationToken.None)).Outcome);
+        // Too few requests to say.
+        Assert.True((await rig.ApplyAsync(Document("/b", "\"maxChangedPercent\": 0, \"minRequests\": 11"))).IsGood);
         Assert.True((await rig.ApplyAsync(Document("/c", "\"maxChangedPercent\": 0, \"minRequests\": 11"))).IsGood);
+    }
+
+    [Theory]
+    [InlineData("\"maxChangedPercent\": 100, \"minRequests\": 10")]
+    [InlineData("\"maxChangedPercent\": 30, \"minRequests\": 1000")]
+    [InlineData(null)]
+    public async Task ACandidate_CannotLoosenTheBudgetThatItIsHeldAgainst(string? budget)
+    {
+        await using ControlRig rig = new(_folder);
+        await rig.StartAsync(Document("/b"));
+        await ServeAsync(rig, ("/a/1", 6), ("/b", 4));
+        string candidate = budget is null ? Document("/c").Replace("\"rollout\": { \"default\": { \"replay\": { \"maxChangedPercent\": 30, \"minRequests\": 10 } } },", "", StringComparison.Ordinal) : Document("/c", budget);
+        Assert.Equal(budget is null, !candidate.Contains("rollout", StringComparison.Ordinal));
+        ApplyResult refused = await rig.ApplyAsync(candidate);
+        Assert.Equal("replay_budget_exceeded", refused.Errors[0].Code);
+        Assert.Contains("raise it there first", refused.Errors[0].Message, StringComparison.Ordinal);
     }
 
     [Fact]
