@@ -25,8 +25,12 @@ public sealed record ValidateResult(bool Ok, string Version, IReadOnlyList<Confi
 /// <summary>Answer to <c>POST /admin/rollback</c>.</summary>
 /// <param name="Version">The version that is live now.</param>
 /// <param name="Previous">The version that was live before.</param>
-/// <param name="DurationMs">From the request to the published snapshot.</param>
-public sealed record RollbackResult(string Version, string Previous, double DurationMs);
+/// <param name="DurationMs">From the request until it was recorded, which comes after the swap.</param>
+public sealed record RollbackResult(string Version, string Previous, double DurationMs)
+{
+    /// <summary>From the request to the published snapshot; null for what was live already, and for a rollout that was taken back.</summary>
+    public double? LiveAfterMs { get; init; }
+}
 
 /// <summary>Answer to <c>GET /admin/snapshot</c>: what is live.</summary>
 /// <param name="Source"><c>file</c>, <c>admin</c>, <c>rollback</c> or <c>last-good</c>.</param>

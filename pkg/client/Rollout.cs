@@ -44,7 +44,7 @@ public sealed record RolloutStage(double Percent, string For);
 
 /// <summary>What convicted a candidate.</summary>
 /// <param name="Route">The route on which it did worse.</param>
-/// <param name="Gate"><c>errorRate</c>, <c>latency</c>, or what else was compared.</param>
+/// <param name="Gate"><c>errorRate</c>, <c>latency</c> or <c>clientErrors</c>.</param>
 /// <param name="Reason">In one sentence, for a person.</param>
 public sealed record RolloutEvidence(string Route, string Gate, VariantTraffic Live, VariantTraffic Candidate, string Reason);
 
@@ -56,7 +56,11 @@ public sealed record RolloutTraffic(string Route, VariantTraffic Live, VariantTr
 /// <param name="FailedPercent">Their share.</param>
 /// <param name="P50Ms">Median time in milliseconds; null before there was one.</param>
 /// <param name="P95Ms">Time of the 95th percentile in milliseconds; null before there was one.</param>
-public sealed record VariantTraffic(long Requests, long Failures, double FailedPercent, double? P50Ms, double? P95Ms);
+public sealed record VariantTraffic(long Requests, long Failures, double FailedPercent, double? P50Ms, double? P95Ms)
+{
+    /// <summary>Requests answered with 4xx, by the upstream or the gateway.</summary>
+    public long ClientErrors { get; init; }
+}
 
 /// <summary>A server-sent event of a rollout.</summary>
 /// <param name="Kind"><c>state</c>, <c>stage</c> or <c>tick</c>.</param>

@@ -181,6 +181,7 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, RolloutDirector rollouts
                     writer.WriteString("version", answer.result.Version);
                     if (answer.previous is not null) writer.WriteString("previous", answer.previous);
                     AdminJson.Errors(writer, "warnings", answer.result.Warnings);
+                    if (answer.result.LiveAfter is { } after) writer.WriteNumber("liveAfterMs", Math.Round(after.TotalMilliseconds, 3));
                     writer.WriteNumber("durationMs", Math.Round(answer.result.Duration.TotalMilliseconds, 3));
                     writer.WriteEndObject();
                 });
@@ -197,6 +198,8 @@ internal sealed class ConfigEndpoints(ApplyQueue queue, RolloutDirector rollouts
             case ApplyOutcome.Behind:
                 context.Response.Headers.RetryAfter = "1";
                 return AdminJson.ProblemAsync(context, 409, result.ResultName, "Behind The Fleet", result.Errors[0].Message, result.Errors);
+            case ApplyOutcome.Overtaken:
+                return AdminJson.ProblemAsync(context, 409, result.ResultName, "Overtaken By A Rollback", result.Errors[0].Message, result.Errors);
             case ApplyOutcome.Pressure:
                 context.Response.Headers.RetryAfter = "2";
                 return AdminJson.ProblemAsync(context, 429, "config_pressure", "Too Many Configurations In Use", "more than 10 replaced configurations are still in use by requests; try again when some have ended");

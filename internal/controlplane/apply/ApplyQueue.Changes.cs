@@ -17,13 +17,33 @@ public sealed partial class ApplyQueue
     private async Task<ApplyResult> ApplyOneAsync(ApplyRequest request)
     {
         long start = _time.GetTimestamp();
+        try
+        {
+            return await ApplyOneAsync(request, start);
+        }
+        catch (OperationCanceledException) when (request.Overtaken.IsCancellationRequested)
+        {
+            return GiveWay(request, start);
+        }
+    }
+
+    private async Task<ApplyResult> ApplyOneAsync(ApplyRequest request, long start)
+    {
         CheckedRequest check = await CheckOneAsync(request, start);
         if (check.Ended is not null) return check.Ended;
-        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(check.Candidate, Change(check.Candidate, request, request.Detail), request.Fleet);
+        (Candidate candidate, Sharing? shared) = await PublishAndShareAsync(check.Candidate, Change(check.Candidate, request, request.Detail), request.Fleet, overtaken: request.Overtaken);
         if (candidate.IsBroken) return Rejected(candidate, request, start);
         if (Unshared(candidate, shared) is { } refusal) return Waits(refusal.Outcome, refusal.Candidate, request, start);
         candidate = Publicize(WithPending(candidate, shared), request.Origin, start, TargetOf(candidate, request), request.Detail, check.Stored, request.BundleSequence, StampOf(shared));
         return Noted(ApplyOutcome.Applied, candidate, request, start);
+    }
+
+    /// <summary>Writes down that a rollback came before it was live. Within a step.</summary>
+    internal ApplyResult GiveWay(ApplyRequest request, long start)
+    {
+        if (!request.DryRun) _ledger.Discard(request.Document);
+        ConfigError error = new("", ApplyResult.NameOf(ApplyOutcome.Overtaken), "a rollback came while this was on its way, and was not to wait for it. Nothing of it has changed; apply it again if it is still wanted.");
+        return Noted(ApplyOutcome.Overtaken, new Candidate(request.Document) { Errors = [error] }, request, start);
     }
 
     /// <summary>How far a request got without a publish.</summary>
@@ -33,6 +53,7 @@ public sealed partial class ApplyQueue
 
     private async Task<CheckedRequest> CheckOneAsync(ApplyRequest request, long start)
     {
+        request.Overtaken.ThrowIfCancellationRequested();
         ChangeOrigin origin = request.Origin;
         bool fromFile = origin.Source == "file";
         if (request.Fleet is { } change)
@@ -57,7 +78,7 @@ public sealed partial class ApplyQueue
         // The live bytes again mean the live version again: no need to read them.
         Candidate candidate = same?.Digest == request.Document.Digest && same.Format == request.Document.Format
             ? new Candidate(request.Document) { Version = same.Version, Warnings = same.Warnings }
-            : await OnAThreadOfItsOwn(request.Document, () => _steps.Read(request.Document));
+            : await OnAThreadOfItsOwn(request.Document, () => _steps.Read(request.Document)).WaitAsync(request.Overtaken);
         if (!candidate.IsBroken && request.Bundle is null && request.Rollout is { } name) candidate = candidate with { Errors = RolloutPlan.Missing(name, candidate.Config, _host.Current?.Config) };
         if (candidate.IsBroken) return End(Rejected(candidate, request, start), candidate);
         // Before If-Match, as RFC 9110 section 13.1.1 allows: a client that repeats an apply whose answer it lost is told that it holds.
@@ -75,10 +96,11 @@ public sealed partial class ApplyQueue
             return End(Noted(ApplyOutcome.Unchanged, candidate, request, start));
         }
         if (request.IfMatch is { } wanted && !(live is not null && (wanted.Count == 0 || wanted.Contains(live.Version)))) return End(Noted(ApplyOutcome.Stale, candidate, request, start));
-        candidate = await OnAThreadOfItsOwn(candidate.Document, () => request.Fleet is null ? _steps.CompileAndCheck(candidate, origin.Source, request.Rollout) : _steps.Compile(candidate, origin.Source));
+        // A compile that is given up ends by itself; it has touched nothing.
+        candidate = await OnAThreadOfItsOwn(candidate.Document, () => request.Fleet is null ? _steps.CompileAndCheck(candidate, origin.Source, request.Rollout) : _steps.Compile(candidate, origin.Source)).WaitAsync(request.Overtaken);
         if (candidate.IsBroken) return End(Rejected(candidate, request, start), candidate);
         if (request.DryRun) return End(Result(ApplyOutcome.Valid, candidate, start));
-        if (!await PressureEasesAsync()) return End(Noted(ApplyOutcome.Pressure, candidate, request, start));
+        if (!await PressureEasesAsync(request.Overtaken)) return End(Noted(ApplyOutcome.Pressure, candidate, request, start));
         string? unsaved = _ledger.Save(request.Document);
         if (unsaved is not null && !fromFile)
         {
@@ -112,10 +134,13 @@ public sealed partial class ApplyQueue
 
     private static Candidate Broken(ApplyRequest request, string code, string message) => new(request.Document) { Errors = [new ConfigError("", code, message)] };
 
-    private async Task<ApplyResult> RollbackOneAsync(string? version, ChangeOrigin origin)
+    /// <param name="start">When it was asked for.</param>
+    /// <param name="earlier">What it has cancelled.</param>
+    private async Task<ApplyResult> RollbackOneAsync(string? version, ChangeOrigin origin, long start, CancellationToken earlier)
     {
-        long start = _time.GetTimestamp();
         LiveConfiguration? live = Live;
+        // A rollout that was about to begin was what there was to take back.
+        if (version is null && _takenBack is { } taken && taken.By == earlier) return OfRollout(taken.Version, origin, start);
         if (version is null && Rollout is { Running: { } running } begun) return await RollbackOfRolloutAsync(begun, running, origin, start);
         if (version is null && await RollbackOfFleetAsync(origin, start) is { } taken) return taken;
         HistoryRecord? target = RollbackTarget.Find(_store.History(), version, live?.Version, live?.Sequence ?? 0);
@@ -139,10 +164,11 @@ public sealed partial class ApplyQueue
             SharedChange change = new(Sharing is null ? candidate.Document : StoredDocument(target), candidate.Version!, origin, candidate.Config!.History.Keep) { Detail = detail, Always = true };
             (candidate, shared) = await PublishAndShareAsync(candidate, change, null);
         }
+        TimeSpan liveAfter = _time.GetElapsedTime(start, _publishedAt);
         if (candidate.IsBroken) return Ended(ApplyOutcome.Rejected, candidate, "rollback", origin, start);
         candidate = candidate with { Document = candidate.Document.With(LayersOf(target)) };
         candidate = Publicize(WithPending(candidate, shared), origin, start, target.Sequence, detail, stored: true, fleet: StampOf(shared));
-        return Ended(ApplyOutcome.Applied, candidate, "rollback", origin, start);
+        return Ended(ApplyOutcome.Applied, candidate, "rollback", origin, start) with { LiveAfter = liveAfter };
     }
 
     private Candidate ReadStored(HistoryRecord record)
@@ -157,13 +183,13 @@ public sealed partial class ApplyQueue
         }
     }
 
-    private async Task<bool> PressureEasesAsync()
+    private async Task<bool> PressureEasesAsync(CancellationToken overtaken)
     {
         long start = _time.GetTimestamp();
         while (_host.RetiredSnapshots > MostRetiredSnapshots)
         {
             if (_time.GetElapsedTime(start) >= PressurePatience) return false;
-            await Task.Delay(PressurePoll, _time);
+            await Task.Delay(PressurePoll, _time, overtaken);
         }
         return true;
     }

@@ -39,19 +39,39 @@ public sealed partial class ApplyQueue
     /// <param name="change">The same for the fleet.</param>
     /// <param name="from">The change of the fleet that it is already.</param>
     /// <param name="publish">Null for the ordinary way.</param>
+    /// <param name="overtaken">A rollback waits: it is not published any more, unless that has begun; nor waited for, whatever the shared store does.</param>
     private async Task<(Candidate Candidate, Sharing? Shared)> PublishAndShareAsync(
-        Candidate candidate, SharedChange change, FleetStamp? from, Func<Task<IReadOnlyList<ConfigError>>>? publish = null)
+        Candidate candidate, SharedChange change, FleetStamp? from, Func<Task<IReadOnlyList<ConfigError>>>? publish = null, CancellationToken overtaken = default)
     {
+        overtaken.ThrowIfCancellationRequested();
         if (from is not null) return (await PublishAsync(candidate), new Sharing(SharingResult.Shared, from.Sequence));
         if (Sharing is not { } sharing) return (await PublishHereAsync(), null);
-        Sharing shared = await sharing.ShareAsync(change, async () =>
+        const int Published = 1, GivenUp = 2;
+        int state = 0;
+        Task<Sharing> sharingIt = sharing.ShareAsync(change, async () =>
         {
+            if (Interlocked.CompareExchange(ref state, Published, 0) != 0) return false;
             candidate = await PublishHereAsync();
             return !candidate.IsBroken;
         });
-        return (candidate, shared);
+        if (!sharingIt.IsCompleted && overtaken.CanBeCanceled)
+        {
+            try
+            {
+                _ = await sharingIt.WaitAsync(overtaken);
+            }
+            catch (OperationCanceledException) when (overtaken.IsCancellationRequested && Interlocked.CompareExchange(ref state, GivenUp, 0) == 0)
+            {
+                throw;
+            }
+            catch (OperationCanceledException) when (overtaken.IsCancellationRequested)
+            {
+                // It was being published when the rollback came: it ends first.
+            }
+        }
+        return (candidate, await sharingIt);
 
-        Task<Candidate> PublishHereAsync() => publish is null ? PublishAsync(candidate) : PublishAsync(candidate, publish);
+        Task<Candidate> PublishHereAsync() => publish is null ? PublishAsync(candidate, overtaken) : PublishAsync(candidate, publish);
     }
 
     /// <summary>How a change ended that was not shared and so not published; null when it is live.</summary>

@@ -15,17 +15,17 @@ public sealed partial class ApplyQueue
 
     /// <summary>Takes a source's layer away; what is left of the others becomes live, as by an apply.</summary>
     public Task<ApplyResult> RemoveLayerAsync(ChangeOrigin origin, IReadOnlyList<string>? ifMatch, CancellationToken cancellationToken) =>
-        EnqueueAsync(() => RemoveLayerOneAsync(origin, ifMatch), cancellationToken);
+        ChangeAsync(new ApplyRequest(new ConfigDocument(default, DocumentFormat.Json), origin) { IfMatch = ifMatch }, RemoveLayerOneAsync, cancellationToken);
 
     /// <summary>The bytes of a source's layer; null when it has none.</summary>
     /// <exception cref="IOException">They are gone from the disk, or damaged.</exception>
     internal ConfigDocument? ReadLayer(string source) =>
         LiveLayers.Find(source) is { } layer ? new ConfigDocument(Composer.Read(layer), LayerComposer.FormatOf(layer)) : null;
 
-    private async Task<ApplyResult> RemoveLayerOneAsync(ChangeOrigin origin, IReadOnlyList<string>? ifMatch)
+    private async Task<ApplyResult> RemoveLayerOneAsync(ApplyRequest request)
     {
         long start = _time.GetTimestamp();
-        ApplyRequest request = new(new ConfigDocument(default, DocumentFormat.Json), origin) { IfMatch = ifMatch };
+        ChangeOrigin origin = request.Origin;
         LayerSet rest = LiveLayers.Without(origin.Source);
         if (rest.All.Count == LiveLayers.All.Count) return Refused("no_layer", $"nothing of what is live was brought by {origin.Source}; GET /admin/snapshot lists the layers");
         if (rest.All.Count == 0) return Refused("last_layer", "nothing would be left to serve: no other source brought a configuration. Apply another one, or go back with POST /admin/rollback.");

@@ -6,14 +6,26 @@ namespace Gateway.ControlPlane.Apply;
 public sealed partial class ApplyQueue
 {
     // Publishing, and what is written down afterwards.
-    private Task<Candidate> PublishAsync(Candidate candidate) => PublishAsync(candidate, () => _host.PublishAsync(candidate.Snapshot!, CancellationToken.None));
+    private long _publishedAt;
+
+    private Task<Candidate> PublishAsync(Candidate candidate, CancellationToken overtaken = default) => PublishAsync(candidate, () => _host.PublishAsync(candidate.Snapshot!, overtaken));
 
     private async Task<Candidate> PublishAsync(Candidate candidate, Func<Task<IReadOnlyList<ConfigError>>> publish)
     {
         (SideListener.Change? change, ConfigError? error) = await _sideListener.PrepareAsync(candidate.Config!.Metrics.Listener);
         if (error is not null) return candidate with { Errors = [error] };
         FaultPoint.Pass("publish.before");
-        IReadOnlyList<ConfigError> errors = await publish();
+        IReadOnlyList<ConfigError> errors;
+        try
+        {
+            errors = await publish();
+        }
+        catch (OperationCanceledException)
+        {
+            await SideListener.AbandonAsync(change);
+            throw;
+        }
+        _publishedAt = _time.GetTimestamp();
         FaultPoint.Pass("publish.after");
         if (errors.Count > 0)
         {

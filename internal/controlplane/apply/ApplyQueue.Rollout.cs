@@ -35,6 +35,12 @@ public sealed partial class ApplyQueue
         public GatewayConfig? Live { get; init; }
     }
 
+    // Which rollback overtook the begin of a rollout, and of which version.
+    private (CancellationToken By, string Version)? _takenBack;
+
+    /// <summary>A rollout did not begin, for a rollback came first: that is what it takes back. Within a step.</summary>
+    internal void TookBack(ApplyRequest request, string version) => _takenBack = (request.Overtaken, version);
+
     internal Task<T> StepAsync<T>(Func<Task<T>> step, CancellationToken cancellationToken) => EnqueueAsync(step, cancellationToken);
 
     /// <summary>All that an apply does before it publishes. Within a step.</summary>
@@ -76,13 +82,18 @@ public sealed partial class ApplyQueue
 
     private async Task<ApplyResult> RollbackOfRolloutAsync(IRolloutInProgress rollout, RolloutRecord running, ChangeOrigin origin, long start)
     {
-        Candidate live = new(new ConfigDocument(default, DocumentFormat.Json)) { Version = Live?.Version };
         if (!await rollout.AbortAsync(origin, $"rolled back by {origin.Actor}"))
         {
             ConfigError error = new("", ApplyResult.NameOf(ApplyOutcome.Behind), $"version {running.Version} was made the fleet's while it was being taken back, and comes here in a moment; roll back once more then");
-            return Ended(ApplyOutcome.Behind, live with { Errors = [error] }, "rollback", origin, start);
+            return Ended(ApplyOutcome.Behind, new Candidate(new ConfigDocument(default, DocumentFormat.Json)) { Version = Live?.Version, Errors = [error] }, "rollback", origin, start);
         }
-        return Ended(ApplyOutcome.Applied, live, "rollback", origin, start) with { From = running.Version };
+        return OfRollout(running.Version, origin, start);
+    }
+
+    private ApplyResult OfRollout(string version, ChangeOrigin origin, long start)
+    {
+        Candidate live = new(new ConfigDocument(default, DocumentFormat.Json)) { Version = Live?.Version };
+        return Ended(ApplyOutcome.Applied, live, "rollback", origin, start) with { From = version };
     }
 
     private ApplyResult RolloutRuns(ApplyRequest request, RolloutRecord running, long start)

@@ -33,6 +33,9 @@ public sealed partial class ApplyQueue : IAsyncDisposable
     private readonly SemaphoreSlim _validating = new(1);
     private readonly KeptSnapshots _kept = new();
     private LiveConfiguration? _live;
+
+    // Cancelled by a rollback, which puts another in its place: changes that came before it are not to be live after it, nor to hold it up.
+    private CancellationTokenSource _earlier = new();
     private string? _fileDigest;
 
     public ApplyQueue(DataPlaneHost host, ConfigStore store, AuditLog audit, DocumentReader reader, SideListener sideListener, TimeProvider time, ILoggerFactory loggers)
@@ -71,11 +74,30 @@ public sealed partial class ApplyQueue : IAsyncDisposable
 
     /// <param name="cancellationToken">Takes the change out of the queue; one that has begun is finished.</param>
     public Task<ApplyResult> ApplyAsync(ApplyRequest request, CancellationToken cancellationToken) =>
-        EnqueueAsync(() => ApplyOneAsync(request), cancellationToken);
+        ChangeAsync(request, ApplyOneAsync, cancellationToken);
 
-    /// <summary>Goes back to a version that was applied, or (null) to the one before the live one. No gate: neither If-Match nor pressure holds it up.</summary>
-    public Task<ApplyResult> RollbackAsync(string? version, ChangeOrigin origin, CancellationToken cancellationToken) =>
-        EnqueueAsync(() => RollbackOneAsync(version, origin), cancellationToken);
+    /// <summary>
+    /// Goes back to a version that was applied, or (null) to the one before the live one. No gate: neither If-Match nor pressure holds it up,
+    /// nor what came before it and is not live yet, which is given up in its favour (<see cref="ApplyOutcome.Overtaken"/>).
+    /// </summary>
+    public async Task<ApplyResult> RollbackAsync(string? version, ChangeOrigin origin, CancellationToken cancellationToken)
+    {
+        long asked = _time.GetTimestamp();
+        // What comes of nothing takes nothing away.
+        if (version is not null && RollbackTarget.Find(_store.History(), version, null, 0) is null)
+            return await EnqueueAsync(() => RollbackOneAsync(version, origin, asked, default), cancellationToken);
+        CancellationTokenSource earlier = Interlocked.Exchange(ref _earlier, new CancellationTokenSource());
+        Task<ApplyResult> rollback = EnqueueAsync(() => RollbackOneAsync(version, origin, asked, earlier.Token), cancellationToken);
+        await earlier.CancelAsync();
+        return await rollback;
+    }
+
+    /// <summary>A job that gives way to a rollback that comes before it is live.</summary>
+    internal Task<T> ChangeAsync<T>(ApplyRequest request, Func<ApplyRequest, Task<T>> change, CancellationToken cancellationToken)
+    {
+        if (request is { Fleet: null, FleetRollout: null }) request = request with { Overtaken = Volatile.Read(ref _earlier).Token };
+        return EnqueueAsync(() => change(request), cancellationToken);
+    }
 
     /// <summary>The first configuration of this process; the file, unless something was applied over it before the restart and it has not changed since.</summary>
     public Task<StartResult> StartAsync(ConfigDocument? file, ConfigError? fileError, ChangeOrigin origin, bool lastGood) =>

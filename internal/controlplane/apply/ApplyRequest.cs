@@ -35,6 +35,9 @@ public sealed record ApplyRequest(ConfigDocument Document, ChangeOrigin Origin)
     /// <summary>Nobody asked for it: it must not be tried again when it has failed before, at whatever replica.</summary>
     public bool ByItself { get; init; }
 
+    /// <summary>Cancelled when a rollback came after it, and before it was live. Of a change of the fleet never: it is what the fleet wants.</summary>
+    internal CancellationToken Overtaken { get; init; }
+
     internal string? Detail => Fleet?.Detail ?? Bundle?.Detail;
 
     internal long? BundleSequence => Fleet is null ? Bundle?.Sequence : Fleet.BundleSequence;
@@ -81,6 +84,9 @@ public enum ApplyOutcome
     /// <summary>The candidate serves its first share; what becomes of it is the rollout's matter.</summary>
     RollingOut,
 
+    /// <summary>A rollback came before it was live, and does not wait for it. Nothing has changed.</summary>
+    Overtaken,
+
     /// <summary>Too many replaced snapshots are still in use.</summary>
     Pressure,
 
@@ -107,6 +113,9 @@ public sealed record ApplyResult(
     IReadOnlyList<ConfigError> Warnings,
     TimeSpan Duration)
 {
+    /// <summary>Of a rollback: how long after it was asked for it was live; what is durable of it was written down after that.</summary>
+    public TimeSpan? LiveAfter { get; init; }
+
     /// <summary>Of a rollback: the version that was gone back from; null for what was live.</summary>
     public string? From { get; init; }
 
@@ -127,6 +136,7 @@ public sealed record ApplyResult(
         ApplyOutcome.RolloutRunning => "rollout_running",
         ApplyOutcome.RolloutEnded => "rollout_ended",
         ApplyOutcome.Behind => "behind",
+        ApplyOutcome.Overtaken => "overtaken",
         ApplyOutcome.Pressure => "pressure",
         ApplyOutcome.UnknownVersion => "unknown_version",
         ApplyOutcome.FleetUnavailable => "fleet_unavailable",

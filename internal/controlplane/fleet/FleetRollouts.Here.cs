@@ -24,7 +24,7 @@ internal sealed partial class FleetRollouts
             if (await store.RunningAsync(connection, CancellationToken.None) is { } running) return Refused(ApplyOutcome.RolloutRunning, "rollout_running", $"{running}; wait for its end, or end it first");
             if (member.LiveSequence != last) return Refused(ApplyOutcome.Behind, "behind", $"the fleet's change {last} has not come here yet, and a rollout is held against what the fleet wants; try again in a moment");
             if (request.Bundle?.Sequence <= bundle) return Refused(ApplyOutcome.Rejected, Gateway.Bundle.BundleRefusalCodes.StaleSequence, $"a bundle with sequence {bundle} was applied in the fleet already; sign it with a higher one");
-            if (request.ByItself && await store.LastRolloutOfAsync(connection, record.Digest, CancellationToken.None) is { HasFailed: true } failed)
+            if (request.ByItself && await store.LastRolloutOfAsync(connection, record.Digest, record.BundleSequence, CancellationToken.None) is { HasFailed: true } failed)
                 return Refused(ApplyOutcome.Rejected, "rollout_failed", $"rollout {failed.Id} of the fleet had this candidate, and it was {failed.State}: {failed.Reason}; what comes by itself is not tried again, a person may");
             SharedChange change = new(request.Document, record.Version, request.Origin, 1) { BundleSequence = request.Bundle?.Sequence, Envelope = request.Bundle?.Envelope ?? default, Detail = request.Detail };
             long id = await store.BeginRolloutAsync(connection, plan, change, [replica, .. others], CancellationToken.None);

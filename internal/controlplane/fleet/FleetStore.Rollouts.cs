@@ -37,9 +37,12 @@ internal sealed partial class FleetStore
     }
 
     /// <summary>The last rollout of a candidate, without its replicas; null when none is kept.</summary>
-    public async Task<FleetRolloutStatus?> LastRolloutOfAsync(NpgsqlConnection connection, string digest, CancellationToken cancellationToken)
+    public async Task<FleetRolloutStatus?> LastRolloutOfAsync(NpgsqlConnection connection, string digest, long? bundleSequence, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new($"SELECT {RolloutColumns} FROM {schema}.rollouts r WHERE r.digest = $1 ORDER BY r.id DESC LIMIT 1", connection) { Parameters = { new() { Value = digest } } };
+        await using NpgsqlCommand command = new($"SELECT {RolloutColumns} FROM {schema}.rollouts r WHERE r.digest = $1 AND r.bundle_sequence IS NOT DISTINCT FROM $2 ORDER BY r.id DESC LIMIT 1", connection)
+        {
+            Parameters = { new() { Value = digest }, new() { Value = (object?)bundleSequence ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint } },
+        };
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? Rollout(reader, []) : null;
     }

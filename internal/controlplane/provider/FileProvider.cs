@@ -130,7 +130,8 @@ public sealed partial class FileProvider : IAsyncDisposable
         }
         ApplyResult result = await _queue.ApplyAsync(new ApplyRequest(document, _origin), _stop.Token);
         if (result.IsGood) Settle([]);
-        else if (result.Outcome is ApplyOutcome.Rejected or ApplyOutcome.Unsigned)
+        // A rollback that came while the file was on its way is the later decision.
+        else if (result.Outcome is ApplyOutcome.Rejected or ApplyOutcome.Unsigned or ApplyOutcome.Overtaken)
         {
             Settle(result.Errors);
             foreach (ConfigError one in result.Errors) LogError(_logger, _path, one);

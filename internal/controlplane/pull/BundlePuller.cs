@@ -28,7 +28,12 @@ public sealed partial class BundlePuller : IAsyncDisposable
     private Task _loop = Task.CompletedTask;
     private PullStatus _status;
     private string? _told;
+
+    // The bundle whose rollout runs. Not on the disk: a process that dies before its end asks for it again.
+    private BegunBundle? _begun;
     private bool _disposed;
+
+    private sealed record BegunBundle(string Digest, string? ETag, long Sequence, string Version);
 
     /// <param name="appliedSequence">The highest sequence of a bundle that was applied; 0 for none.</param>
     /// <param name="random">From 0 to below 1.</param>
@@ -103,14 +108,36 @@ public sealed partial class BundlePuller : IAsyncDisposable
     {
         Volatile.Write(ref _status, Status with { NextTry = null });
         long start = _time.GetTimestamp();
-        PullAnswer answer = await _client.FetchAsync(_memory.ETag, _schedule.Wait, cancellationToken);
+        PullAnswer answer = await _client.FetchAsync(_begun?.ETag ?? _memory.ETag, _schedule.Wait, cancellationToken);
         if (answer.Failure is { } failure) return Failed(failure, answer.Reason, answer.RetryAfter);
-        if (answer.Bundle.IsEmpty) return Succeeded(Status.Refused is null ? "unchanged" : "refused", Status.Refused, answer, start);
-        return await TakeAsync(answer, start, cancellationToken);
+        if (!answer.Bundle.IsEmpty) return await TakeAsync(answer, start, cancellationToken);
+        if (_begun is not { } begun) return Succeeded(Status.Refused is null ? "unchanged" : "refused", Status.Refused, answer, start);
+        RolloutRecord? rollout = Rollouts?.LastOf(begun.Version, begun.Sequence);
+        if (rollout is { IsEnded: false } || Rollouts?.IsRollingOut(begun.Version) == true) return Succeeded("rolling_out", null, answer, start);
+        if (rollout is { HasFailed: true }) return Refuse(begun, rollout, answer, start);
+        _begun = null;
+        if (rollout?.State == RolloutState.Promoted)
+        {
+            Remember(() => _memory.Settle(begun.Digest, begun.ETag));
+            return Succeeded("unchanged", null, answer, start);
+        }
+        // It was taken back through no fault of its own: once more.
+        return await PullAsync(cancellationToken);
+    }
+
+    private TimeSpan Refuse(BegunBundle bundle, RolloutRecord rollout, PullAnswer answer, long start)
+    {
+        RefusedBundle failed = new(bundle.Digest, bundle.Sequence, bundle.Version, RolloutText.Name(rollout.State), $"rollout {rollout.Id}: {rollout.Reason}", rollout.EndedAt ?? _time.GetUtcNow());
+        LogRefused(_logger, failed.Sequence, _options.Url, failed.Code, failed.Reason);
+        _begun = null;
+        Remember(() => _memory.Refuse(failed));
+        Remember(() => _memory.Settle(bundle.Digest, bundle.ETag));
+        return Succeeded("refused", failed, answer, start);
     }
 
     private async Task<TimeSpan> TakeAsync(PullAnswer answer, long start, CancellationToken cancellationToken)
     {
+        _begun = null;
         string digest = BundleFile.DigestOf(answer.Bundle.Span);
         if (_memory.Find(digest) is { } known)
         {
@@ -124,21 +151,15 @@ public sealed partial class BundlePuller : IAsyncDisposable
             Remember(() => _memory.Settle(digest, answer.ETag));
             return Succeeded("unchanged", null, answer, start);
         }
-        RolloutRecord? tried = manifest is null ? null : Rollouts?.LastOf(manifest.ConfigSha256);
-        if (tried is { IsEnded: false } || (manifest is not null && Rollouts?.IsRollingOut(manifest.ConfigSha256) == true)) return Succeeded("rolling_out", null, answer, start);
-        if (tried is { HasFailed: true })
-        {
-            RefusedBundle failed = new(digest, manifest!.Sequence, manifest.ConfigSha256, RolloutText.Name(tried.State), $"rollout {tried.Id}: {tried.Reason}", tried.EndedAt ?? _time.GetUtcNow());
-            LogRefused(_logger, failed.Sequence, _options.Url, failed.Code, failed.Reason);
-            Remember(() => _memory.Refuse(failed));
-            Remember(() => _memory.Settle(digest, answer.ETag));
-            return Succeeded("refused", failed, answer, start);
-        }
+        BegunBundle? bundle = manifest is null ? null : new(digest, answer.ETag, manifest.Sequence, manifest.ConfigSha256);
+        // The same configuration under a higher sequence is somebody's decision to try it again.
+        RolloutRecord? tried = bundle is null ? null : Rollouts?.LastOf(bundle.Version, bundle.Sequence);
+        if (tried is { IsEnded: false } || (bundle is not null && Rollouts?.IsRollingOut(bundle.Version) == true)) return RollsOut();
+        if (tried is { HasFailed: true }) return Refuse(bundle!, tried, answer, start);
         BundleOutcome outcome = await _intake.TakeAsync(answer.Bundle, new ChangeOrigin("bundle", "pull", _options.Url.Authority), cancellationToken, byItself: true);
         PullVerdict verdict = PullVerdict.Of(outcome);
         if (verdict.Kind == PullVerdictKind.Later) return Failed("retry", $"bundle {manifest?.Sequence} could not be taken yet: {verdict.Reason}", null);
-        // Dealt with when the rollout has ended: a process that dies before that asks for it again.
-        if (verdict.Kind == PullVerdictKind.Begun) return Succeeded("rolling_out", null, answer, start);
+        if (verdict.Kind == PullVerdictKind.Begun) return RollsOut();
         RefusedBundle? refused = null;
         if (verdict.Kind == PullVerdictKind.Refused)
         {
@@ -148,6 +169,13 @@ public sealed partial class BundlePuller : IAsyncDisposable
         }
         Remember(() => _memory.Settle(digest, answer.ETag));
         return Succeeded(refused is null ? "applied" : "refused", refused, answer, start, isNews: true);
+
+        // Dealt with when the rollout has ended; until then it need not be sent again.
+        TimeSpan RollsOut()
+        {
+            _begun = bundle;
+            return Succeeded("rolling_out", null, answer, start);
+        }
     }
 
     private TimeSpan Succeeded(string result, RefusedBundle? refused, PullAnswer answer, long start, bool isNews = false)

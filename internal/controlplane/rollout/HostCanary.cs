@@ -14,7 +14,7 @@ internal sealed class HostCanary(DataPlaneHost host) : ICanary
     private RolloutJudge? _judge;
     private CanaryReading? _before;
 
-    public async Task<IReadOnlyList<ConfigError>> BeginAsync(GatewaySnapshot candidate, RolloutPlan plan)
+    public async Task<IReadOnlyList<ConfigError>> BeginAsync(GatewaySnapshot candidate, RolloutPlan plan, CancellationToken cancellationToken)
     {
         // The document was valid, so the key is one.
         _ = CanaryPlan.TryParseKey(plan.Cohort, out RequestKey? key);
@@ -22,12 +22,13 @@ internal sealed class HostCanary(DataPlaneHost host) : ICanary
         {
             ErrorRate = new ErrorRateGate { Alpha = plan.Gates.ErrorRate.Alpha },
             Latency = new LatencyGate { Alpha = plan.Gates.Latency.Alpha, Factor = plan.Gates.Latency.Factor },
+            ClientErrors = new ClientErrorGate { Alpha = plan.Gates.ClientErrors.Alpha, MaxDifference = plan.Gates.ClientErrors.MaxDifferencePercent / 100 },
             MinSamples = plan.Gates.MinSamples,
         };
         // Each route has a part of alpha, so no more of them than there can be.
         int routes = candidate.Config.Routes.Select(static r => r.Name).Union((host.Current?.Config.Routes ?? []).Select(static r => r.Name)).Count();
         (_judge, _before) = (new RolloutJudge(gates, Math.Clamp(routes, 1, MostRoutes)), null);
-        return await host.BeginCanaryAsync(candidate, new CanaryPlan(plan.Stages[0].Percent, key), CancellationToken.None);
+        return await host.BeginCanaryAsync(candidate, new CanaryPlan(plan.Stages[0].Percent, key), cancellationToken);
     }
 
     public void SetShare(double percent) => host.SetCanaryShare(percent);
@@ -47,7 +48,7 @@ internal sealed class HostCanary(DataPlaneHost host) : ICanary
 
     private static RouteTraffic TrafficOf(RouteCounts route) => new(route.Route, TrafficOf(route.Stable), TrafficOf(route.Canary));
 
-    private static VariantTraffic TrafficOf(VariantCounts counts) => new(counts.Requests, counts.Failures, QuantileOf(counts, 0.95)) { Median = QuantileOf(counts, 0.5) };
+    private static VariantTraffic TrafficOf(VariantCounts counts) => new(counts.Requests, counts.Failures, QuantileOf(counts, 0.95)) { Median = QuantileOf(counts, 0.5), ClientErrors = counts.Rejected };
 
     private static TimeSpan? QuantileOf(VariantCounts counts, double quantile) => counts.Timed == 0 ? null : TimeSpan.FromSeconds(counts.Quantile(quantile));
 }

@@ -7,7 +7,8 @@ namespace Gateway.ControlPlane.Rollout;
 internal interface ICanary
 {
     /// <summary>The candidate gets the first share of requests from now on; errors say why not, and then nothing has changed.</summary>
-    Task<IReadOnlyList<ConfigError>> BeginAsync(GatewaySnapshot candidate, RolloutPlan plan);
+    /// <exception cref="OperationCanceledException">Nothing has changed.</exception>
+    Task<IReadOnlyList<ConfigError>> BeginAsync(GatewaySnapshot candidate, RolloutPlan plan, CancellationToken cancellationToken);
 
     void SetShare(double percent);
 

@@ -16,6 +16,7 @@ public sealed partial class RolloutDirector
         Rollout = plan.Name,
         Version = check.Candidate.Version ?? check.Request.Document.Digest,
         Digest = check.Request.Document.Digest,
+        BundleSequence = check.Request.Bundle?.Sequence,
         From = _queue.Live?.Version,
         Source = check.Request.Origin.Source,
         Actor = check.Request.Origin.Actor,

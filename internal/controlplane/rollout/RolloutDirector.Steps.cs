@@ -13,7 +13,19 @@ public sealed partial class RolloutDirector
     {
         // Nobody would watch it.
         ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
-        ApplyQueue.RolloutCandidate check = await _queue.CheckAsync(request);
+        long start = _time.GetTimestamp();
+        try
+        {
+            return await StartOneAsync(request, await _queue.CheckAsync(request));
+        }
+        catch (OperationCanceledException) when (request.Overtaken.IsCancellationRequested)
+        {
+            return new RolloutStart(null, _queue.GiveWay(request, start));
+        }
+    }
+
+    private async Task<RolloutStart> StartOneAsync(ApplyRequest request, ApplyQueue.RolloutCandidate check)
+    {
         if (check.Ended is { } ended) return new RolloutStart(Refused(check, ended), ended);
         _metrics.Checks(null);
         RolloutPlan plan = RolloutPlan.Of(request.Rollout!, check.Candidate.Config!, check.Live);
@@ -80,7 +92,14 @@ public sealed partial class RolloutDirector
         IReadOnlyList<ConfigError> errors;
         try
         {
-            errors = await _canary.BeginAsync(check.Candidate.Snapshot!, plan);
+            errors = await _canary.BeginAsync(check.Candidate.Snapshot!, plan, check.Request.Overtaken);
+        }
+        catch (OperationCanceledException) when (check.Request.Overtaken.IsCancellationRequested)
+        {
+            TrySave(record with { State = RolloutState.Aborted, Percent = 0, EndedAt = _time.GetUtcNow(), Reason = "a rollback came before it had begun", Retry = true });
+            _queue.Forget(document);
+            _queue.TookBack(check.Request, record.Version);
+            throw;
         }
         catch (Exception)
         {

@@ -118,10 +118,13 @@ public sealed partial class RolloutDirector : IRolloutInProgress, IAsyncDisposab
     /// <summary>As <see cref="RolloutStore.LastOf"/>.</summary>
     public RolloutRecord? LastOf(string versionOrDigest) => _store.LastOf(versionOrDigest);
 
+    /// <inheritdoc cref="RolloutStore.LastOf(string, long)"/>
+    public RolloutRecord? LastOf(string digest, long sequence) => _store.LastOf(digest, sequence);
+
     /// <summary>Checks the candidate and lets it serve the first share; or says why not.</summary>
     /// <param name="request">Names the rollout.</param>
     /// <param name="cancellationToken">Takes it out of the queue; one that has begun goes on.</param>
-    public Task<RolloutStart> StartAsync(ApplyRequest request, CancellationToken cancellationToken) => _queue.StepAsync(() => StartOneAsync(request), cancellationToken);
+    public Task<RolloutStart> StartAsync(ApplyRequest request, CancellationToken cancellationToken) => _queue.ChangeAsync(request, StartOneAsync, cancellationToken);
 
     /// <summary>Someone's decision about a rollout that runs; in a fleet it is every replica's.</summary>
     public Task<RolloutAnswer> ActAsync(string id, RolloutAction action, ChangeOrigin origin, CancellationToken cancellationToken) =>

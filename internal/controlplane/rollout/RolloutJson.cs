@@ -27,6 +27,7 @@ internal static class RolloutJson
         writer.WriteString("rollout", record.Rollout);
         writer.WriteString("version", record.Version);
         writer.WriteString("digest", record.Digest);
+        if (record.BundleSequence is { } sequence) writer.WriteNumber("bundleSequence", sequence);
         if (record.From is not null) writer.WriteString("from", record.From);
         writer.WriteString("source", record.Source);
         writer.WriteString("actor", record.Actor);
@@ -84,6 +85,7 @@ internal static class RolloutJson
                 Rollout = Text(root, "rollout"),
                 Version = Text(root, "version"),
                 Digest = Text(root, "digest"),
+                BundleSequence = root.TryGetProperty("bundleSequence", out JsonElement sequence) ? sequence.GetInt64() : null,
                 From = root.TryGetProperty("from", out JsonElement from) ? from.GetString() : null,
                 Source = Text(root, "source"),
                 Actor = Text(root, "actor"),
@@ -140,6 +142,7 @@ internal static class RolloutJson
         writer.WriteNumber("requests", variant.Requests);
         writer.WriteNumber("failures", variant.Failures);
         writer.WriteNumber("failedPercent", Math.Round(variant.FailedPercent, 3));
+        writer.WriteNumber("clientErrors", variant.ClientErrors);
         if (variant.Median is { } median) writer.WriteNumber("p50Ms", Math.Round(median.TotalMilliseconds, 3));
         if (variant.P95 is { } p95) writer.WriteNumber("p95Ms", Math.Round(p95.TotalMilliseconds, 3));
         writer.WriteEndObject();
@@ -148,7 +151,11 @@ internal static class RolloutJson
     private static VariantTraffic Variant(JsonElement json, string name)
     {
         JsonElement variant = json.GetProperty(name);
-        return new VariantTraffic(variant.GetProperty("requests").GetInt64(), variant.GetProperty("failures").GetInt64(), Time(variant, "p95Ms")) { Median = Time(variant, "p50Ms") };
+        return new VariantTraffic(variant.GetProperty("requests").GetInt64(), variant.GetProperty("failures").GetInt64(), Time(variant, "p95Ms"))
+        {
+            Median = Time(variant, "p50Ms"),
+            ClientErrors = variant.TryGetProperty("clientErrors", out JsonElement errors) ? errors.GetInt64() : 0,
+        };
     }
 
     private static TimeSpan? Time(JsonElement json, string name) => json.TryGetProperty(name, out JsonElement time) ? TimeSpan.FromMilliseconds(time.GetDouble()) : null;

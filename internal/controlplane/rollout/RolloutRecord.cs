@@ -41,6 +41,9 @@ public sealed record RolloutRecord
     /// <summary>Lower-case hex SHA-256 of the candidate's exact bytes: what a bundle calls its version.</summary>
     public required string Digest { get; init; }
 
+    /// <summary>Of the bundle that brought it; null for none.</summary>
+    public long? BundleSequence { get; init; }
+
     /// <summary>What was live when it began; null for nothing.</summary>
     public string? From { get; init; }
 

@@ -81,6 +81,14 @@ public sealed class RolloutStore
         lock (_gate) return _records.FindLast(r => r.Version == versionOrDigest || r.Digest == versionOrDigest);
     }
 
+    /// <summary>The last rollout of a bundle; null when none is kept.</summary>
+    /// <param name="digest">Of its configuration's bytes.</param>
+    /// <param name="sequence">The bundle's.</param>
+    public RolloutRecord? LastOf(string digest, long sequence)
+    {
+        lock (_gate) return _records.FindLast(r => r.BundleSequence == sequence && (r.Version == digest || r.Digest == digest));
+    }
+
     /// <summary>Puts the record on the disk in place of an older one of its id; then forgets the oldest ended ones beyond <paramref name="keep"/>.</summary>
     /// <exception cref="IOException">It could not be written: a new record is not taken, a newer state of a known one is kept in memory.</exception>
     public void Save(RolloutRecord record, int keep)

@@ -45,7 +45,7 @@ public sealed partial class DataPlaneHost
                     return errors;
                 }
                 await listeners.AbandonAsync();
-                await WarmAsync(trial);
+                await WarmAsync(trial, cancellationToken);
                 await _health.FollowAsync(live, trial);
                 await ProbedAsync(trial, cancellationToken);
             }

@@ -128,6 +128,9 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
     /// may be compiled once more here: <see cref="Current"/> is then another object with its version. A canary that runs ends with the
     /// publish, by the same write.
     /// </summary>
+    /// <param name="candidate">To be current.</param>
+    /// <param name="cancellationToken">Gives it up while it waits for something; what is not cancelled by then becomes current.</param>
+    /// <exception cref="OperationCanceledException">Nothing has changed.</exception>
     public async Task<IReadOnlyList<ConfigError>> PublishAsync(GatewaySnapshot candidate, CancellationToken cancellationToken)
     {
         await _applying.WaitAsync(cancellationToken);
@@ -162,7 +165,16 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
                 _registry.Release(candidate);
                 return errors;
             }
-            await WarmAsync(candidate);
+            try
+            {
+                await WarmAsync(candidate, cancellationToken);
+            }
+            catch
+            {
+                await plan.AbandonAsync();
+                _registry.Release(candidate);
+                throw;
+            }
             await SwitchAsync(candidate, plan);
             return [];
         }
@@ -245,10 +257,11 @@ public sealed partial class DataPlaneHost : IAsyncDisposable
 
     // What is discovered for the first time has been looked for once, or will be found later: a name server that does not answer must not
     // hold up a change for long, and keeps no gateway from starting.
-    private async Task WarmAsync(GatewaySnapshot candidate)
+    private async Task WarmAsync(GatewaySnapshot candidate, CancellationToken cancellationToken)
     {
         Task[] searches = [.. candidate.Pools.Where(static p => p.Source is not null).Select(static p => p.Source!.Discovery.First)];
-        if (searches.Length > 0) await Task.WhenAny(Task.WhenAll(searches), Task.Delay(LongestWarming, _time));
+        if (searches.Length > 0) _ = await Task.WhenAny(Task.WhenAll(searches), Task.Delay(LongestWarming, _time, cancellationToken));
+        cancellationToken.ThrowIfCancellationRequested();
     }
 
     // Nothing here can fail in a way that the caller could mend: what can has been done in the plan.

@@ -71,22 +71,30 @@ public sealed class BundlePullerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task ABundleInItsRollout_IsNotTakenAgain_AndOneThatWasReturnedNeverIs()
+    public async Task ABundleInItsRollout_IsNotSentAgain_AndOneThatWasReturned_OnlyUnderAHigherSequence()
     {
         string staged = ControlRig.Respond("staged", Rollout.RolloutDirectorTests.Stages);
         Serve(staged, 1);
         _ = await PullAsync();
         _ = await PullAsync();
-        Assert.Equal(("file", "1"), (_rig.Serves, Assert.Single(_rig.Rollouts.All()).Id));
+        Assert.Equal(("file", "1", 1), (_rig.Serves, Assert.Single(_rig.Rollouts.All()).Id, _distributor.Downloads));
         _canary.Fails(20);
         await _rig.Rollouts.TickAsync();
         _ = await PullAsync();
         Assert.Equal("returned", _puller.Status.Refused!.Code);
         Assert.Contains("100% of 20 candidate requests failed", _puller.Status.Refused.Reason, StringComparison.Ordinal);
-        // Also signed anew.
-        Serve(staged, 2);
+        // Also sent again, and signed anew with the same sequence.
+        _distributor.ETag = "\"again\"";
+        _ = await PullAsync();
+        _distributor.Bundle = BundleMaker.Make(System.Text.Encoding.UTF8.GetBytes(staged), 1, TimeProvider.System.GetUtcNow().AddHours(2), _key);
+        _distributor.ETag = "\"anew\"";
         _ = await PullAsync();
         Assert.Single(_rig.Rollouts.All());
+        // Somebody means it.
+        Serve(staged, 2);
+        _ = await PullAsync();
+        Assert.Equal(("running", 2L), (Text(_rig.Rollouts.All()[0]), _rig.Rollouts.All()[0].BundleSequence));
+        _ = await _rig.Rollouts.ActAsync("2", Gateway.ControlPlane.Rollout.RolloutAction.Abort, ControlRig.Admin, CancellationToken.None);
 
         Serve(ControlRig.Respond("good", Rollout.RolloutDirectorTests.Stages), 3);
         _ = await PullAsync();
@@ -96,8 +104,8 @@ public sealed class BundlePullerTests : IAsyncLifetime
         // The gateway's own trouble says nothing against it.
         _canary.IsBlind = false;
         _ = await PullAsync();
-        Assert.Equal(("running", "3"), (Text(_rig.Rollouts.All()[0]), _rig.Rollouts.All()[0].Id));
-        _ = await _rig.Rollouts.ActAsync("3", Gateway.ControlPlane.Rollout.RolloutAction.Promote, ControlRig.Admin, CancellationToken.None);
+        Assert.Equal(("running", "4"), (Text(_rig.Rollouts.All()[0]), _rig.Rollouts.All()[0].Id));
+        _ = await _rig.Rollouts.ActAsync("4", Gateway.ControlPlane.Rollout.RolloutAction.Promote, ControlRig.Admin, CancellationToken.None);
         _ = await PullAsync();
         Assert.Equal(("good", 3L), (_rig.Serves, _rig.Store.BundleSequence));
         Assert.True(_puller.Status.IsGood);

@@ -43,11 +43,19 @@ internal sealed class FakeCanary : ICanary
         Sees = new CanaryLook([route], samples, new RolloutEvidence("r", "errorRate", route.Live, route.Candidate, $"route r: 100% of {samples} candidate requests failed, 0% of {samples * 100} live ones"));
     }
 
-    public Task<IReadOnlyList<ConfigError>> BeginAsync(GatewaySnapshot candidate, RolloutPlan plan)
+    /// <summary>The next begin warms up until it is cancelled; completed when that is so.</summary>
+    public TaskCompletionSource? Warms { get; set; }
+
+    public async Task<IReadOnlyList<ConfigError>> BeginAsync(GatewaySnapshot candidate, RolloutPlan plan, CancellationToken cancellationToken)
     {
-        if (Fault is not null) return Task.FromResult<IReadOnlyList<ConfigError>>([Fault]);
+        if (Fault is not null) return [Fault];
+        if (Warms is { } warms)
+        {
+            warms.SetResult();
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+        }
         (_candidate, Plan, Share, Sees) = (candidate, plan, plan.Stages[0].Percent, CanaryLook.Nothing);
-        return Task.FromResult<IReadOnlyList<ConfigError>>([]);
+        return [];
     }
 
     public void SetShare(double percent) => Share = IsStuck ? throw new InvalidOperationException("stuck") : percent;
