@@ -52,6 +52,8 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.RouteStatus",
         "Gateway.DataPlane.Server.SnapshotDifference",
         "Gateway.DataPlane.Server.SettingDifference", "Gateway.DataPlane.Server.SnapshotDifference",
+        "Gateway.DataPlane.Server.SettingDifference",
+        "Gateway.DataPlane.Server.SnapshotDifference",
         "Gateway.DataPlane.Server.StopReport",
         "Gateway.DataPlane.Server.TransportKind",
         "Gateway.DataPlane.Server.UndecidedOutcome",

@@ -54,16 +54,19 @@ public sealed class AdminSecurityTests
     }
 
     [Fact]
-    public async Task WrongTokens_LockTheAddressOutEvenForTheRightOne()
+    public async Task WrongTokens_LockTheAddressOut_AndTheRightOneIsLetIn()
     {
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(Config);
         using HttpClient wrong = gateway.AdminClient("wrong-token");
         HttpStatusCode last = HttpStatusCode.Unauthorized;
         for (int i = 0; i < 50 && last == HttpStatusCode.Unauthorized; i++) last = (await wrong.GetAsync("/admin/snapshot")).StatusCode;
         Assert.Equal(HttpStatusCode.TooManyRequests, last);
+        using HttpResponseMessage locked = await wrong.GetAsync("/admin/snapshot");
+        Assert.Equal(HttpStatusCode.TooManyRequests, locked.StatusCode);
+        Assert.True(locked.Headers.RetryAfter?.Delta > TimeSpan.Zero);
+        // Whoever guesses on this machine keeps nobody from ending a rollout.
         using HttpResponseMessage right = await gateway.Admin.GetAsync("/admin/snapshot");
-        Assert.Equal(HttpStatusCode.TooManyRequests, right.StatusCode);
-        Assert.True(right.Headers.RetryAfter?.Delta > TimeSpan.Zero);
+        Assert.Equal(HttpStatusCode.OK, right.StatusCode);
         // Probes are not logins.
         Assert.Equal(HttpStatusCode.OK, (await wrong.GetAsync("/readyz")).StatusCode);
         Assert.Equal("ok", (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get())).Text);
