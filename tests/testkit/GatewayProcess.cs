@@ -235,6 +235,12 @@ public sealed class GatewayProcess : IAsyncDisposable
         return await SendAsync(request);
     }
 
+    public async Task<AdminAnswer> DeleteAsync(string path)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Delete, path);
+        return await SendAsync(request);
+    }
+
     private async Task<AdminAnswer> SendAsync(HttpRequestMessage request)
     {
         using HttpResponseMessage response = await Admin.SendAsync(request);

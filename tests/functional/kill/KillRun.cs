@@ -12,17 +12,21 @@ namespace Gateway.Functional.Tests.Kill;
 
 /// <summary>
 /// One data folder and one gateway after another on it, each of which kills itself at some durable step of a start, an apply, a bundle, a
-/// refused document, a rollback or a rollout. What each finds is held against what the one before had answered.
+/// refused document, a rollback, a rollout, a pull, or a layer that comes and goes. What each finds is held against what the one before had answered.
 /// </summary>
-internal sealed partial class KillRun : IDisposable
+internal sealed partial class KillRun : IAsyncDisposable
 {
     private const int Keep = 5;
 
     /// <summary>Changes between a start and the next; a process that survives them all is killed from outside.</summary>
-    private static readonly string[] Work = ["apply", "bundle", "refused", "apply", "rollback", "bundle", "rollout", "apply"];
+    private static readonly string[] Work = ["apply", "bundle", "refused", "layer", "rollback", "pull", "rollout", "layer", "remove", "apply", "pull", "rollout"];
 
     private readonly TempFolder _folder = new();
     private readonly SigningKey _key = SigningKey.Generate();
+    private readonly HttpOrigin _distributor;
+
+    // What the distributor has; null for no news, so that nothing is pulled but when it is looked at.
+    private byte[]? _published;
     private int _texts;
     private int _turn;
     private long _bundles;
@@ -35,7 +39,28 @@ internal sealed partial class KillRun : IDisposable
     private string? _underWay;
     private readonly Dictionary<string, string> _versions = [];
 
-    public KillRun() => _ = _folder.Write("trusted.pub", _key.Public.ToPem());
+    private KillRun(HttpOrigin distributor)
+    {
+        _distributor = distributor;
+        _ = _folder.Write("trusted.pub", _key.Public.ToPem());
+        _distributor.Record = false;
+        _distributor.Map("/bundles/latest", async http =>
+        {
+            byte[]? published = Volatile.Read(ref _published);
+            if (published is null)
+            {
+                http.Response.StatusCode = 304;
+                return;
+            }
+            http.Response.Headers.ETag = $"\"{BundleFile.DigestOf(published)}\"";
+            if (http.Request.Headers.IfNoneMatch == http.Response.Headers.ETag) http.Response.StatusCode = 304;
+            else await http.Response.Body.WriteAsync(published);
+        });
+    }
+
+    public static async Task<KillRun> StartAsync() => new(await HttpOrigin.StartAsync("distributor"));
+
+    private string[] Arguments => ["--public-key", _folder["trusted.pub"], "--allow-unsigned", "--pull", _distributor.Uri.ToString(), "--pull-interval", "1s"];
 
     /// <summary>How often each point killed.</summary>
     public SortedDictionary<string, int> Points { get; } = new(StringComparer.Ordinal);
@@ -46,10 +71,10 @@ internal sealed partial class KillRun : IDisposable
         GatewayProcess gateway;
         try
         {
-            gateway = await GatewayProcess.StartAsync(_texts == 0 ? Document("start") : null, new GatewayProcessOptions
+            gateway = await GatewayProcess.StartAsync(_texts == 0 ? Document("start", isBase: true) : null, new GatewayProcessOptions
             {
                 Folder = _folder,
-                Arguments = ["--public-key", _folder["trusted.pub"], "--allow-unsigned"],
+                Arguments = Arguments,
                 Environment = new Dictionary<string, string> { ["GATEWAY_FAULT"] = $"any:{nth.ToString(CultureInfo.InvariantCulture)}" },
             });
         }
@@ -78,6 +103,7 @@ internal sealed partial class KillRun : IDisposable
             {
                 // It died; anything else is a finding.
             }
+            _published = null;
             _ = await gateway.WaitForExitAsync();
             Match match = Fault().Match(gateway.Logs());
             Assert.True(match.Success, $"it ended otherwise than it should:\n{gateway.Logs()}");
@@ -88,19 +114,23 @@ internal sealed partial class KillRun : IDisposable
     /// <summary>One that does not die, to look at what the last one left.</summary>
     public async Task EndAsync()
     {
-        await using GatewayProcess gateway = await GatewayProcess.StartAsync(null, new GatewayProcessOptions { Folder = _folder, Arguments = ["--public-key", _folder["trusted.pub"], "--allow-unsigned"] });
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(null, new GatewayProcessOptions { Folder = _folder, Arguments = Arguments });
         await CheckAsync(gateway);
         Assert.DoesNotContain(gateway.Error, static line => line.Contains("damaged", StringComparison.Ordinal));
     }
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        await _distributor.DisposeAsync();
         _key.Dispose();
         _folder.Dispose();
     }
 
-    private static string Document(string text) => Doc.Of(
-        routes: $$"""{ "name": "one", "match": { "path": { "prefix": "/one" } }, "respond": { "body": "{{text}}" } }, { "name": "rest", "respond": { "body": "{{text}}" } }""", pools: "", more: $$"""
+    private static string Routes(string text) => $$"""{ "name": "one", "match": { "path": { "prefix": "/one" } }, "respond": { "body": "{{text}}" } }, { "name": "rest", "respond": { "body": "{{text}}" } }""";
+
+    // The file's may be laid over.
+    private static string Document(string text, bool isBase = false) => Doc.Of(
+        routes: isBase ? Routes(text).Replace("{ \"name\"", "{ \"overridable\": true, \"name\"", StringComparison.Ordinal) : Routes(text), pools: "", more: $$"""
         "history": { "keep": {{Keep}} }, "rollout": { "quick": { "stages": [{ "percent": 50, "for": "0s" }], "gates": { "minSamples": 1, "maxTime": "1s" } } }
         """);
 
@@ -153,21 +183,29 @@ internal sealed partial class KillRun : IDisposable
             _lastSequence++;
             return;
         }
+        if (what == "remove") text = "start";
         string? version = null;
-        byte[]? envelope = what == "bundle" ? Signed(Document(text)) : null;
+        byte[]? envelope = what is "bundle" or "pull" ? Signed(Document(text)) : null;
         if (what == "rollback" && (version = _versions.FirstOrDefault(v => v.Value != _answered).Key) is { } target) text = _versions[target];
         _underWay = text;
+        if (what == "pull")
+        {
+            await PullAsync(gateway, envelope!, text);
+            return;
+        }
         AdminAnswer answer = what switch
         {
             "rollback" when version is not null => await gateway.PostAsync("/admin/rollback", $$"""{ "version": "{{version}}" }"""),
             "bundle" => await PushAsync(gateway, envelope!),
+            "layer" => await gateway.TryApplyAsync($$"""{ "version": "v1", "merge": "byName", "routes": [ {{Routes(text)}} ] }"""),
+            "remove" => await gateway.DeleteAsync("/admin/config"),
             "rollout" => await gateway.TryApplyAsync(Document(text), query: "?rollout=quick"),
             _ => await gateway.TryApplyAsync(Document(text)),
         };
-        // What is not kept any more cannot be gone back to.
+        // What is not kept any more cannot be gone back to, and a layer that is not there cannot be removed.
         if (answer.Status == HttpStatusCode.NotFound)
         {
-            _ = _versions.Remove(version!);
+            if (version is not null) _ = _versions.Remove(version);
             _underWay = null;
             return;
         }
@@ -180,6 +218,20 @@ internal sealed partial class KillRun : IDisposable
         _versions[answer.Json.GetProperty("version").GetString()!] = text;
         _lastSequence++;
         if (envelope is not null) (_answeredBundle, _answeredEnvelope) = (_bundles, envelope);
+    }
+
+    private async Task PullAsync(GatewayProcess gateway, byte[] envelope, string text)
+    {
+        double before = (await gateway.MetricsAsync()).Sum("gateway_config_pulls_total", "result=\"applied\"");
+        _published = envelope;
+        // Counted when what it remembers of it is on the disk too.
+        await Eventually.Until($"{text} is pulled", async () => (await gateway.MetricsAsync()).Sum("gateway_config_pulls_total", "result=\"applied\"") > before);
+        _published = null;
+        Assert.Equal(text, await TextAsync(gateway));
+        (_answered, _underWay) = (text, null);
+        _versions[(await GetAsync(gateway, "/admin/snapshot")).GetProperty("version").GetString()!] = text;
+        _lastSequence++;
+        (_answeredBundle, _answeredEnvelope) = (_bundles, envelope);
     }
 
     // While a candidate serves a share, two requests may meet two versions.

@@ -14,7 +14,7 @@ public sealed class KillTests(ITestOutputHelper output)
     private const int UsualRuns = 30;
 
     /// <summary>A start and the changes after it take fewer durable steps.</summary>
-    private const int MostSteps = 190;
+    private const int MostSteps = 260;
 
     /// <summary>Then the history has been rewritten and its documents have gone several times.</summary>
     private const int RunsOfAFolder = 40;
@@ -28,7 +28,7 @@ public sealed class KillTests(ITestOutputHelper output)
         long start = Stopwatch.GetTimestamp();
         for (int done = 0; done < runs;)
         {
-            using KillRun run = new();
+            await using KillRun run = await KillRun.StartAsync();
             int last = Math.Min(done + RunsOfAFolder, runs);
             int nth = 0;
             try
@@ -57,7 +57,7 @@ public sealed class KillTests(ITestOutputHelper output)
 
             - command: `make kill RUNS={runs}`, seed {seed}, {took.TotalMinutes:0.0} minutes
             - what: a gateway kills itself (SIGKILL) at a random one of the durable steps of its start and of the changes after it (applies, signed
-              bundles, refused documents, rollbacks, rollouts); the next one starts on the same data folder and is looked at before it works until its own death.
+              bundles pushed and pulled, refused documents, rollbacks, rollouts, layers that come and go); the next one starts on the same data folder and is looked at before it works until its own death.
             - held each time: it starts; it serves what was answered last or what was under way, never a mixture; the history is monotone, has what was
               answered, and each of its documents can be read; exactly one record is live, the last applied one; no bundle can come twice; the audit
               log can be read; no rollout runs on; no temporary file is left.

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Gateway.Functional.Tests.Distribution;
 using Gateway.TestKit;
 using Microsoft.AspNetCore.Http;
 using Xunit;
@@ -23,9 +24,11 @@ public sealed class RolloutGateTests
         $$"""{ "stages": [{ "percent": {{percent.ToString(CultureInfo.InvariantCulture)}}, "for": "{{seconds}}" }], "cohort": "random", "gates": { "minSamples": 100 } }""";
 
     [Fact]
-    public async Task ACandidateWhoseRouteFails_IsReturned_BeforeItHarmsMany()
+    public async Task APushedBundleWhoseRouteFails_IsReturned_BeforeItHarmsMany()
     {
-        await using RolloutSite site = await RolloutSite.StartAsync(Staged(0.5));
+        using var folder = new TempFolder();
+        (RolloutSite site, Signer signer) = await RolloutSite.StartSignedAsync(Staged(0.5), folder);
+        await using RolloutSite owned = site;
         site.Other.Map("/", static http =>
         {
             http.Response.StatusCode = 500;
@@ -34,7 +37,7 @@ public sealed class RolloutGateTests
         await using PacedLoad load = PacedLoad.Start(site.Gateway.Listener(), Rate);
         await load.MoreAsync(Rate);
         long begun = Stopwatch.GetTimestamp();
-        string id = await site.BeginAsync(site.Candidate(Staged(0.5)));
+        string id = await site.PushAsync(signer, 1, site.Candidate(Staged(0.5)));
         JsonElement end = await site.EndAsync(id, TimeSpan.FromMinutes(2));
         TimeSpan took = Stopwatch.GetElapsedTime(begun);
         long harmed = load.Count(static (status, _) => status != 200);
@@ -48,15 +51,19 @@ public sealed class RolloutGateTests
         Assert.Matches(@"^route shop: 100% of \d+ candidate requests failed, 0% of \d+ live ones$", end.GetProperty("reason").GetString());
         // Some may have been on their way when it was read.
         Assert.InRange(load.Count(static (status, _) => status != 200), 2, Math.Min(harmed + 20, IsFull ? load.Total / 500 : 40));
+        // Each of them is the candidate's origin's own answer: the machinery failed none.
+        Assert.Equal(0, load.Count(static (status, origin) => status != 200 && origin != "other"));
+        Assert.Equal("bundle", end.GetProperty("source").GetString());
         Assert.Equal("live", await site.OriginAsync());
         Assert.Equal(1, (await site.Gateway.MetricsAsync()).Sum("gateway_rollbacks_total", "result=\"returned\""));
-        Report("every candidate response is a 500, 0.5 % share", load, load.Count(static (status, _) => status != 200), took, end);
+        Report("a signed bundle, every candidate response is a 500, 0.5 % share", load, load.Count(static (status, _) => status != 200), took, end);
     }
 
     [Fact]
     public async Task ACandidateThatTakesThreeTimesAsLong_IsReturned()
     {
-        double share = IsFull ? 0.5 : 20;
+        // Eight requests a second at least.
+        double share = IsFull ? 0.5 : 2;
         await using RolloutSite site = await RolloutSite.StartAsync(Staged(share));
         site.Live.Map("/", http => Task.Delay(10, http.RequestAborted));
         site.Other.Map("/", http => Task.Delay(30, http.RequestAborted));
@@ -78,14 +85,35 @@ public sealed class RolloutGateTests
     }
 
     [Fact]
-    public async Task AnEquivalentCandidate_IsPromoted_WithoutAFailedRequest()
+    public async Task ACandidateThatLetsNobodyIn_IsReturned()
     {
+        await using RolloutSite site = await RolloutSite.StartAsync(Staged(5));
+        site.Other.Map("/", static http =>
+        {
+            http.Response.StatusCode = 403;
+            return Task.CompletedTask;
+        });
+        await using PacedLoad load = PacedLoad.Start(site.Gateway.Listener(), Rate);
+        await load.MoreAsync(Rate);
+        string id = await site.BeginAsync(site.Candidate(Staged(5)));
+        JsonElement end = await site.EndAsync(id, TimeSpan.FromMinutes(2));
+        await load.DisposeAsync();
+
+        Assert.Equal(("returned", "clientErrors"), (end.GetProperty("state").GetString(), end.GetProperty("evidence").GetProperty("gate").GetString()));
+        Assert.Matches(@"^route shop: 100% of \d+ candidate requests were answered with 4xx, 0% of \d+ live ones$", end.GetProperty("reason").GetString());
+    }
+
+    [Fact]
+    public async Task AnEquivalentBundle_IsPromoted_WithoutAFailedRequest()
+    {
+        using var folder = new TempFolder();
         string rollout = """{ "stages": [{ "percent": 5, "for": "3s" }, { "percent": 50, "for": "3s" }], "cohort": "random", "gates": { "minSamples": 100 } }""";
-        await using RolloutSite site = await RolloutSite.StartAsync(rollout);
+        (RolloutSite site, Signer signer) = await RolloutSite.StartSignedAsync(rollout, folder);
+        await using RolloutSite owned = site;
         await using PacedLoad load = PacedLoad.Start(site.Gateway.Listener(), Rate);
         await load.MoreAsync(Rate);
         long begun = Stopwatch.GetTimestamp();
-        string id = await site.BeginAsync(site.Candidate(rollout));
+        string id = await site.PushAsync(signer, 1, site.Candidate(rollout));
         JsonElement end = await site.EndAsync(id, TimeSpan.FromMinutes(2));
         TimeSpan took = Stopwatch.GetElapsedTime(begun);
         await load.MoreAsync(Rate);
@@ -94,7 +122,7 @@ public sealed class RolloutGateTests
         Assert.Equal(("promoted", "every stage passed"), (end.GetProperty("state").GetString(), end.GetProperty("reason").GetString()));
         Assert.Equal(0, load.Count(static (status, _) => status != 200));
         Assert.Equal("other", await site.OriginAsync());
-        Report("an equivalent candidate, 5 % and 50 % for 3 s each", load, 0, took, end);
+        Report("an equivalent signed bundle, 5 % and 50 % for 3 s each", load, 0, took, end);
     }
 
     private static void Report(string what, PacedLoad load, long harmed, TimeSpan took, JsonElement end)

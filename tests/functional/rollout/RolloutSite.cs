@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Gateway.Functional.Tests.Distribution;
 using Gateway.Functional.Tests.Harness;
 using Gateway.TestKit;
 
@@ -37,6 +38,20 @@ internal sealed class RolloutSite : IAsyncDisposable
         HttpOrigin live = await HttpOrigin.StartAsync("live"), other = await HttpOrigin.StartAsync("other");
         live.Record = other.Record = false;
         return new RolloutSite(live, other, await GatewayProcess.StartAsync(Document(live.Address, rollout), options));
+    }
+
+    /// <summary>A gateway that takes what is signed, and what is not where a test begins with that.</summary>
+    public static async Task<(RolloutSite Site, Signer Signer)> StartSignedAsync(string rollout, TempFolder folder)
+    {
+        Signer signer = await Signer.MakeAsync(folder);
+        return (await StartAsync(rollout, new GatewayProcessOptions { Arguments = ["--public-key", signer.PublicKey] }), signer);
+    }
+
+    /// <summary>Signs the document, pushes it with gatewayctl, and says which rollout that began.</summary>
+    public async Task<string> PushAsync(Signer signer, int sequence, string document)
+    {
+        CommandResult pushed = await Gateway.CtlAsync("bundle", "push", await signer.SignAsync(sequence, document), "--json");
+        return pushed.ExitCode == 0 ? JsonDocument.Parse(pushed.Out).RootElement.GetProperty("id").GetString()! : throw new InvalidOperationException(pushed.Both);
     }
 
     /// <summary>A new process over the folder of one that died.</summary>
