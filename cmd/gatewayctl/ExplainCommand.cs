@@ -66,6 +66,7 @@ internal static class ExplainCommand
         output.Line($"route      {e.Route ?? $"none: {e.Category}"}");
         if (e.Status is { } status) output.Line($"answer     {status}{string.Concat(e.Headers.Select(static h => $", {h.Key}: {h.Value}"))}");
         if (e.Limits is { } limits) output.Line($"limits     body {Limit(limits.BodyBytes)}, URL {Limit(limits.UrlBytes)}, headers {Limit(limits.HeaderBytes)} in {limits.HeaderCount} fields");
+        if (e.Limits is { } of) output.Line($"clients    {Count(of.Connections)} connections, {Count(of.ConnectionsPerAddress)} of an address; of an address a second: {Rate(of.ConnectionRatePerAddress)} new connections, {Rate(of.RequestRatePerAddress)} requests");
         if (e.Timeouts is { } timeouts) output.Line($"timeouts   request {timeouts.Request ?? "none"}, attempt {timeouts.Attempt ?? "none"}, idle {timeouts.Idle ?? "none"}");
         if (e.ClientIsTrustedProxy is { } trusted) output.Line($"client     {(trusted ? "a trusted proxy: its forwarding headers are believed" : "not a trusted proxy: its forwarding headers are replaced")}");
         foreach (ExplainedFilter filter in e.Filters) output.Line($"filter     {filter.Name}: {filter.Effect}");
@@ -79,6 +80,10 @@ internal static class ExplainCommand
         output.Line("");
         PoolsCommand.Print(output, [e.Pool]);
     }
+
+    private static string Count(int most) => most == 0 ? "unlimited" : most.ToString(CultureInfo.InvariantCulture);
+
+    private static string Rate(ExplainedRate? rate) => rate is null ? "unlimited" : rate.Burst == rate.PerSecond ? $"{rate.PerSecond}" : $"{rate.PerSecond} (bursts of {rate.Burst})";
 
     private static string Limit(long bytes) => bytes == 0 ? "unlimited" : $"{bytes} bytes";
 }

@@ -26,7 +26,7 @@ internal static class RollbackCommand
                 ? await session.Client.RollbackAsync(time, cancellationToken)
                 : await session.Client.RollbackAsync(wanted, cancellationToken);
             if (session.Output.Json(result, ClientJson.Default.RollbackResult)) return;
-            session.Output.Line($"rolled back to {result.Version} from {Output.Short(result.Previous)} in {Output.Milliseconds(result.DurationMs)}");
+            session.Output.Line($"rolled back to {result.Version} from {Output.Short(result.Previous)} in {Output.Milliseconds(result.DurationMs)}{(result.LiveAfterMs is { } live ? $", live after {Output.Milliseconds(live)}" : "")}");
         });
         return command;
     }

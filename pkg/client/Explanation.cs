@@ -74,7 +74,23 @@ public sealed record ExplainedCandidate(string Route, string Verdict, string Rea
 public sealed record ExplainedFilter(string Name, string Effect);
 
 /// <summary>Bytes and counts; 0 for no limit.</summary>
-public sealed record ExplainedLimits(int UrlBytes, int HeaderCount, int HeaderBytes, long BodyBytes);
+public sealed record ExplainedLimits(int UrlBytes, int HeaderCount, int HeaderBytes, long BodyBytes)
+{
+    /// <summary>Open connections of the listener; 0 for no limit.</summary>
+    public int Connections { get; init; }
+
+    /// <summary>Open connections of one client address; 0 for no limit.</summary>
+    public int ConnectionsPerAddress { get; init; }
+
+    /// <summary>New connections of one client address; null for no limit.</summary>
+    public ExplainedRate? ConnectionRatePerAddress { get; init; }
+
+    /// <summary>Requests of one client address; null for no limit.</summary>
+    public ExplainedRate? RequestRatePerAddress { get; init; }
+}
+
+/// <param name="Burst">How many may come at once.</param>
+public sealed record ExplainedRate(int PerSecond, int Burst);
 
 /// <summary>Durations as documents write them; null for no limit.</summary>
 public sealed record ExplainedTimeouts(string? Request, string? Attempt, string? Idle);

@@ -3,7 +3,7 @@ namespace Gateway.Config;
 [Doc("A ring of recent requests in memory, by which a candidate is tried on what clients really ask for: method, host, path, and those headers and query parameters that routes ask for; no bodies, nothing on disk. Values of credentials (Authorization, Cookie, and what is named like one) are hashed, so that conditions on them are not tried.")]
 public sealed record ReplayConfig
 {
-    [Doc("How many requests are kept, of about half a kilobyte each; the oldest give way. 0 keeps none and costs nothing.")]
+    [Doc("How many requests are kept, of about half a kilobyte each and 8 KiB at most (what has more is left out); the oldest give way. 0 keeps none and costs nothing.")]
     [Range("0", "1000000")]
     public int Keep { get; init; }
 

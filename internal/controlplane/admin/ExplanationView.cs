@@ -86,11 +86,24 @@ internal static class ExplanationView
         writer.WriteNumber("headerCount", limits.HeaderCount);
         writer.WriteNumber("headerBytes", limits.HeaderBytes);
         writer.WriteNumber("bodyBytes", limits.BodyBytes);
+        writer.WriteNumber("connections", limits.Connections);
+        writer.WriteNumber("connectionsPerAddress", limits.ConnectionsPerAddress);
+        WriteRate(writer, "connectionRatePerAddress", limits.ConnectionRatePerAddress);
+        WriteRate(writer, "requestRatePerAddress", limits.RequestRatePerAddress);
         writer.WriteEndObject();
         writer.WriteStartObject("timeouts");
         if (limits.RequestTimeout is { } request) writer.WriteString("request", DurationText.Format(request));
         if (limits.AttemptTimeout is { } attempt) writer.WriteString("attempt", DurationText.Format(attempt));
         if (limits.IdleTimeout is { } idle) writer.WriteString("idle", DurationText.Format(idle));
+        writer.WriteEndObject();
+    }
+
+    private static void WriteRate(Utf8JsonWriter writer, string name, ExplainedRate? rate)
+    {
+        if (rate is null) return;
+        writer.WriteStartObject(name);
+        writer.WriteNumber("perSecond", rate.PerSecond);
+        writer.WriteNumber("burst", rate.Burst);
         writer.WriteEndObject();
     }
 

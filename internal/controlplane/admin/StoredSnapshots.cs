@@ -8,7 +8,7 @@ namespace Gateway.ControlPlane.Admin;
 /// <summary>Snapshots to look at, never to publish: of documents that were sent, and of what was live earlier. What cannot be had is answered here.</summary>
 internal sealed class StoredSnapshots(DataPlaneHost host, ApplyQueue queue, StoredConfigurations stored)
 {
-    /// <param name="at">A stored version or a time; null for the live one.</param>
+    /// <param name="at">A stored version or a time, or the version of a candidate that is being tried; null for the live one.</param>
     /// <returns>Null when it has been answered why there is none.</returns>
     public async Task<GatewaySnapshot?> AtAsync(HttpContext context, string? at)
     {
@@ -17,6 +17,8 @@ internal sealed class StoredSnapshots(DataPlaneHost host, ApplyQueue queue, Stor
             if (host.Current is null) await AdminJson.ProblemAsync(context, 503, "not_ready", "Not Ready", "no configuration has been applied yet");
             return host.Current;
         }
+        // It is in no history yet.
+        if (host.Candidate is { } candidate && (at == candidate.Version || (at.Length >= RollbackTarget.ShortestPrefix && candidate.Version.StartsWith(at, StringComparison.Ordinal)))) return candidate;
         return await FindAsync(context, at) is { } document ? (await CompileAsync(context, document))?.Snapshot : null;
     }
 

@@ -6,7 +6,7 @@ namespace Gateway.ControlPlane.Apply;
 internal static class RollbackTarget
 {
     /// <summary>A version may be shortened to this many digits if it stays unique.</summary>
-    private const int ShortestPrefix = 8;
+    public const int ShortestPrefix = 8;
 
     /// <summary>
     /// The newest applied record of <paramref name="version"/> (whole, or a unique beginning of it). Without a version the one before the

@@ -16,6 +16,9 @@ internal sealed class RequestRing
     private const int LongestValue = 256;
     private const int MostValues = 8;
 
+    /// <summary>Of a whole request: however many fields routes ask for, 8 KiB each bound the ring.</summary>
+    internal const int MostCharacters = 4096;
+
     [ThreadStatic]
     private static uint _seen;
 
@@ -36,14 +39,22 @@ internal sealed class RequestRing
     {
         if (Volatile.Read(ref _ring) is not { } ring || ++_seen % (uint)ring.Plan.Every != 0) return;
         if (request.RawPathAndQuery.Length is 0 or > LongestTarget || request.Host.Length > LongestHost) return;
-        if (Describe(request, ring.Plan) is { } described) ring.Add(new RecordedRequest(described, request.ListenerState.Name));
+        if (Describe(request, ring.Plan) is { } described) Add(ring, new RecordedRequest(described, request.ListenerState.Name));
     }
 
     /// <summary>What is kept, oldest first as far as can be told.</summary>
     public RecordedRequest[] Read() => Volatile.Read(ref _ring)?.Read() ?? [];
 
     /// <summary>Keeps a request that was described elsewhere.</summary>
-    internal void Add(RecordedRequest request) => Volatile.Read(ref _ring)?.Add(request);
+    internal void Add(RecordedRequest request)
+    {
+        if (Volatile.Read(ref _ring) is { } ring) Add(ring, request);
+    }
+
+    private static void Add(Ring ring, RecordedRequest request)
+    {
+        if (request.Characters <= MostCharacters) ring.Add(request);
+    }
 
     private static DescribedRequest? Describe(RequestContext request, RecordingModel plan)
     {

@@ -67,6 +67,9 @@ public sealed partial class DataPlaneHost
         }
     }
 
+    /// <summary>The candidate that serves a share of the requests; null while none does.</summary>
+    public GatewaySnapshot? Candidate => _store.Serving?.Canary?.Candidate;
+
     /// <summary>Changes the canary's share with one write. Who was served by it when it had less still is when it has more.</summary>
     /// <param name="percent">0 to 100, exact to 1/100.</param>
     /// <exception cref="InvalidOperationException">No canary runs.</exception>

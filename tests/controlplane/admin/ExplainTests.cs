@@ -44,6 +44,7 @@ public sealed class ExplainTests : IDisposable
         JsonElement pool = answer.GetProperty("pool");
         Assert.Equal(("shop", "10.0.0.1:8080", 2), (pool.GetProperty("name").GetString(), pool.GetProperty("endpoints")[0].GetProperty("address").GetString(), pool.GetProperty("endpoints")[0].GetProperty("weight").GetInt32()));
         Assert.Equal(10 << 20, answer.GetProperty("limits").GetProperty("bodyBytes").GetInt64());
+        Assert.Equal((10_000, 0, false), (answer.GetProperty("limits").GetProperty("connections").GetInt32(), answer.GetProperty("limits").GetProperty("connectionsPerAddress").GetInt32(), answer.GetProperty("limits").TryGetProperty("requestRatePerAddress", out _)));
         Assert.Equal("5s", answer.GetProperty("timeouts").GetProperty("attempt").GetString());
         Assert.False(answer.GetProperty("timeouts").TryGetProperty("request", out _));
         Assert.True(answer.GetProperty("clientIsTrustedProxy").GetBoolean());

@@ -36,6 +36,7 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.ExplainQuery",
         "Gateway.DataPlane.Server.ExplainedFilter",
         "Gateway.DataPlane.Server.ExplainedLimits",
+        "Gateway.DataPlane.Server.ExplainedRate",
         "Gateway.DataPlane.Server.ExplainedVariant",
         "Gateway.DataPlane.Server.Explanation",
         "Gateway.DataPlane.Server.HealthChange",

@@ -78,6 +78,19 @@ public sealed class ReplayTests
     }
 
     [Fact]
+    public void ARequestWithMoreThanItsShareOfBytes_IsLeftOut()
+    {
+        var ring = new RequestRing();
+        ring.Configure(Model("\"keep\": 3"));
+        RecordedRequest Long(int characters) =>
+            new(new DescribedRequest("GET", "http", "h", "/", "q", [.. Enumerable.Range(0, 16).Select(i => new KeyValuePair<string, string>($"x-{i}", new string('v', i == 0 ? characters - (15 * 200) - 3 : 200)))]), "web");
+        ring.Add(Long(RequestRing.MostCharacters));
+        Assert.Single(ring.Read());
+        ring.Add(Long(RequestRing.MostCharacters + 1));
+        Assert.Single(ring.Read());
+    }
+
+    [Fact]
     public void OnlyWhatRoutesAskFor_IsKept_AndSecretsAsHashes()
     {
         RecordingModel model = Model("\"keep\": 1, \"headers\": [\"X-Extra\"]", """

@@ -19,7 +19,7 @@ internal sealed partial class KillRun : IAsyncDisposable
     private const int Keep = 5;
 
     /// <summary>Changes between a start and the next; a process that survives them all is killed from outside.</summary>
-    private static readonly string[] Work = ["apply", "bundle", "refused", "layer", "rollback", "pull", "rollout", "layer", "remove", "apply", "pull", "rollout"];
+    private static readonly string[] Work = ["apply", "layer", "bundle", "refused", "apply", "layer", "remove", "rollback", "rollout", "pull", "rollout"];
 
     private readonly TempFolder _folder = new();
     private readonly SigningKey _key = SigningKey.Generate();
@@ -61,6 +61,9 @@ internal sealed partial class KillRun : IAsyncDisposable
     public static async Task<KillRun> StartAsync() => new(await HttpOrigin.StartAsync("distributor"));
 
     private string[] Arguments => ["--public-key", _folder["trusted.pub"], "--allow-unsigned", "--pull", _distributor.Uri.ToString(), "--pull-interval", "1s"];
+
+    /// <summary>How often a layer was laid over what was live.</summary>
+    public int Layered { get; private set; }
 
     /// <summary>How often each point killed.</summary>
     public SortedDictionary<string, int> Points { get; } = new(StringComparer.Ordinal);
@@ -202,6 +205,14 @@ internal sealed partial class KillRun : IAsyncDisposable
             "rollout" => await gateway.TryApplyAsync(Document(text), query: "?rollout=quick"),
             _ => await gateway.TryApplyAsync(Document(text)),
         };
+        // A bundle that replaces everything leaves nothing to lay a document over.
+        if (what == "layer" && answer.Status == HttpStatusCode.BadRequest && answer.Text.Contains("\"path\":\"merge\"", StringComparison.Ordinal))
+        {
+            _underWay = null;
+            _lastSequence++;
+            return;
+        }
+        if (what == "layer") Layered++;
         // What is not kept any more cannot be gone back to, and a layer that is not there cannot be removed.
         if (answer.Status == HttpStatusCode.NotFound)
         {

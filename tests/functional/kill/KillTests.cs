@@ -25,6 +25,7 @@ public sealed class KillTests(ITestOutputHelper output)
         int runs = Number("GATEWAY_KILL_RUNS") ?? UsualRuns, seed = Number("GATEWAY_KILL_SEED") ?? 1;
         Random random = new(seed);
         SortedDictionary<string, int> points = new(StringComparer.Ordinal);
+        int layered = 0;
         long start = Stopwatch.GetTimestamp();
         for (int done = 0; done < runs;)
         {
@@ -40,10 +41,12 @@ public sealed class KillTests(ITestOutputHelper output)
             {
                 throw new InvalidOperationException($"run {done} of seed {seed} after a fault armed for step {nth}: {e.Message}", e);
             }
+            layered += run.Layered;
             foreach ((string point, int count) in run.Points) points[point] = points.GetValueOrDefault(point) + count;
         }
         Assert.Equal(runs, points.Values.Sum());
         Assert.True(points.Count >= Math.Min(runs / 3, 20), $"only {points.Count} different points killed");
+        Assert.True(layered > 0, "no layer was laid over anything");
         string report = Report(points, runs, seed, Stopwatch.GetElapsedTime(start));
         output.WriteLine(report);
         if (Environment.GetEnvironmentVariable("GATEWAY_KILL_REPORT") is { Length: > 0 } file) await File.WriteAllTextAsync(file, report);

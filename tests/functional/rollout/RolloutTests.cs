@@ -44,6 +44,14 @@ public sealed class RolloutTests
         Assert.Matches("^rollout 1 of [0-9a-f]{64} begins; follow it with 'gatewayctl rollout watch 1'", begun.Out);
         await Eventually.Until("both serve", () => load.Samples.Select(static s => s.Origin).Distinct().Count() == 2);
 
+        // The candidate is explained by its version, also where it is not whom a request would come to.
+        string version = (await site.RolloutAsync("1")).GetProperty("version").GetString()!;
+        foreach (string at in (string[])[version, version[..8]])
+        {
+            JsonElement explained = (await site.Gateway.PostAsync("/admin/explain", $$"""{ "url": "http://shop.test/", "at": "{{at}}" }""")).Json;
+            Assert.Equal((version, site.Other.Address), (explained.GetProperty("version").GetString(), explained.GetProperty("pool").GetProperty("endpoints")[0].GetProperty("address").GetString()));
+        }
+
         CommandResult plain = await site.Gateway.CtlAsync("apply", site.Gateway.Folder.Write("plain.json", RolloutSite.Document(site.Live.Address, RolloutSite.Long, "\"history\": { \"keep\": 7 }")));
         Assert.Equal(1, plain.ExitCode);
         Assert.Contains("rollout_running: rollout 1 ('default'", plain.Error, StringComparison.Ordinal);

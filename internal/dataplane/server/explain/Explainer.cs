@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.Config;
 using Gateway.Core.Router;
 using Gateway.DataPlane.Runtime;
 
@@ -47,9 +48,17 @@ internal static class Explainer
             State = time is null ? null : RouteStatuses.Of(route, time),
             Limits = new ExplainedLimits(
                 listener.MaxUrlBytes, listener.MaxHeaderCount, listener.MaxHeaderBytes, route.MaxBodyBytes ?? listener.MaxBodyBytes,
-                Finite(route.RequestTimeout), Finite(route.AttemptTimeout), Finite(route.IdleTimeout)),
+                Finite(route.RequestTimeout), Finite(route.AttemptTimeout), Finite(route.IdleTimeout))
+            {
+                Connections = listener.Config.Limits.Connections,
+                ConnectionsPerAddress = listener.Config.Limits.ConnectionsPerAddress,
+                ConnectionRatePerAddress = RateOf(listener.Config.Limits.ConnectionRatePerAddress),
+                RequestRatePerAddress = RateOf(listener.Config.Limits.RequestRatePerAddress),
+            },
         };
     }
+
+    private static ExplainedRate? RateOf(RateConfig? rate) => rate is null ? null : new ExplainedRate(rate.PerSecond, rate.Burst ?? rate.PerSecond);
 
     private static TimeSpan? Finite(TimeSpan time) => time == Timeout.InfiniteTimeSpan ? null : time;
 

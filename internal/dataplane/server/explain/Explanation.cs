@@ -63,4 +63,20 @@ public sealed record ExplainedFilter(string Name, string Effect);
 
 /// <summary>Limits in bytes and counts, 0 for none; times, null for none.</summary>
 public sealed record ExplainedLimits(
-    int UrlBytes, int HeaderCount, int HeaderBytes, long BodyBytes, TimeSpan? RequestTimeout, TimeSpan? AttemptTimeout, TimeSpan? IdleTimeout);
+    int UrlBytes, int HeaderCount, int HeaderBytes, long BodyBytes, TimeSpan? RequestTimeout, TimeSpan? AttemptTimeout, TimeSpan? IdleTimeout)
+{
+    /// <summary>Open connections of the listener.</summary>
+    public int Connections { get; init; }
+
+    /// <summary>Open connections of one client address.</summary>
+    public int ConnectionsPerAddress { get; init; }
+
+    /// <summary>New connections of one client address; null for no limit.</summary>
+    public ExplainedRate? ConnectionRatePerAddress { get; init; }
+
+    /// <summary>Requests of one client address; null for no limit.</summary>
+    public ExplainedRate? RequestRatePerAddress { get; init; }
+}
+
+/// <param name="Burst">How many may come at once.</param>
+public sealed record ExplainedRate(int PerSecond, int Burst);
