@@ -102,7 +102,7 @@ internal sealed partial class KillRun : IAsyncDisposable
                 Count("idle", "killed from outside");
                 return;
             }
-            catch (Exception e) when (e is HttpRequestException or IOException or OperationCanceledException)
+            catch (Exception e) when (e is HttpRequestException or IOException or System.Net.Sockets.SocketException or OperationCanceledException)
             {
                 // It died; anything else is a finding.
             }
