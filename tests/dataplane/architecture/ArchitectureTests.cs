@@ -51,8 +51,6 @@ public sealed class ArchitectureTests
         "Gateway.DataPlane.Server.RetryBudgetStatus",
         "Gateway.DataPlane.Server.RouteOutcome",
         "Gateway.DataPlane.Server.RouteStatus",
-        "Gateway.DataPlane.Server.SnapshotDifference",
-        "Gateway.DataPlane.Server.SettingDifference", "Gateway.DataPlane.Server.SnapshotDifference",
         "Gateway.DataPlane.Server.SettingDifference",
         "Gateway.DataPlane.Server.SnapshotDifference",
         "Gateway.DataPlane.Server.StopReport",
