@@ -142,7 +142,7 @@ public sealed partial class ApplyQueue
         // A rollout that was about to begin was what there was to take back.
         if (version is null && _takenBack is { } taken && taken.By == earlier) return OfRollout(taken.Version, origin, start);
         if (version is null && Rollout is { Running: { } running } begun) return await RollbackOfRolloutAsync(begun, running, origin, start);
-        if (version is null && await RollbackOfFleetAsync(origin, start) is { } taken) return taken;
+        if (version is null && await RollbackOfFleetAsync(origin, start) is { } ofFleet) return ofFleet;
         HistoryRecord? target = RollbackTarget.Find(_store.History(), version, live?.Version, live?.Sequence ?? 0);
         if (target is null)
         {

@@ -37,12 +37,18 @@ internal sealed partial class FleetStore
     }
 
     /// <summary>The last rollout of a candidate, without its replicas; null when none is kept.</summary>
-    public async Task<FleetRolloutStatus?> LastRolloutOfAsync(NpgsqlConnection connection, string digest, long? bundleSequence, CancellationToken cancellationToken)
+    public Task<FleetRolloutStatus?> LastRolloutOfAsync(NpgsqlConnection connection, string digest, CancellationToken cancellationToken) =>
+        LastRolloutAsync(connection, "r.digest = $1", [new() { Value = digest }], cancellationToken);
+
+    /// <summary>The same of a candidate as it came in a bundle: under another sequence it is tried anew. Null for none is what came without a bundle.</summary>
+    public Task<FleetRolloutStatus?> LastRolloutOfAsync(NpgsqlConnection connection, string digest, long? bundleSequence, CancellationToken cancellationToken) =>
+        LastRolloutAsync(connection, "r.digest = $1 AND r.bundle_sequence IS NOT DISTINCT FROM $2",
+            [new() { Value = digest }, new() { Value = (object?)bundleSequence ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint }], cancellationToken);
+
+    private async Task<FleetRolloutStatus?> LastRolloutAsync(NpgsqlConnection connection, string condition, NpgsqlParameter[] parameters, CancellationToken cancellationToken)
     {
-        await using NpgsqlCommand command = new($"SELECT {RolloutColumns} FROM {schema}.rollouts r WHERE r.digest = $1 AND r.bundle_sequence IS NOT DISTINCT FROM $2 ORDER BY r.id DESC LIMIT 1", connection)
-        {
-            Parameters = { new() { Value = digest }, new() { Value = (object?)bundleSequence ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bigint } },
-        };
+        await using NpgsqlCommand command = new($"SELECT {RolloutColumns} FROM {schema}.rollouts r WHERE {condition} ORDER BY r.id DESC LIMIT 1", connection);
+        command.Parameters.AddRange(parameters);
         await using NpgsqlDataReader reader = await command.ExecuteReaderAsync(cancellationToken);
         return await reader.ReadAsync(cancellationToken) ? Rollout(reader, []) : null;
     }

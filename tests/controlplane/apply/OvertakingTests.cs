@@ -105,6 +105,10 @@ public sealed class OvertakingTests : IAsyncLifetime
         private readonly TaskCompletionSource _answers = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly TaskCompletionSource<bool> _published = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+        public string? RolloutSeen => null;
+        public string? AwaySeen => null;
+        public Task<string?> EndRolloutAsync(string reason) => Task.FromResult<string?>(null);
+
         public TaskCompletionSource Asked { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         /// <summary>Whether the change is published then.</summary>

@@ -72,7 +72,7 @@ public sealed class RolloutPlanTests
     {
         const string stages = """ "stages": [{ "percent": 1, "for": "30s" }]""";
         RolloutPlan plan = Plan($$"""{ {{stages}}, "fleet": "together", "holdTimeout": "5m" }""", $$"""{ {{stages}} }""");
-        Assert.Equal((FleetRolloutMode.Sequential, TimeSpan.FromSeconds(30), "fleet, holdTimeout as in the live configuration, which is stricter"), (plan.Fleet, plan.HoldTimeout, plan.Note));
+        Assert.Equal((FleetRolloutMode.Sequential, TimeSpan.FromSeconds(30), "fleet, holdTimeout as in the live configuration, which counts"), (plan.Fleet, plan.HoldTimeout, plan.Note));
         plan = Plan($$"""{ {{stages}}, "fleet": "together", "holdTimeout": "5s" }""", $$"""{ {{stages}}, "fleet": "together" }""");
         Assert.Equal((FleetRolloutMode.Together, TimeSpan.FromSeconds(5), null), (plan.Fleet, plan.HoldTimeout, plan.Note));
         Assert.Equal((0.0025, 0.0025), (plan.Among(4).Gates.ErrorRate.Alpha, plan.Among(4).Gates.Latency.Alpha));
