@@ -75,7 +75,7 @@ public sealed class RolloutPlanTests
         Assert.Equal((FleetRolloutMode.Sequential, TimeSpan.FromSeconds(30), "fleet, holdTimeout as in the live configuration, which counts"), (plan.Fleet, plan.HoldTimeout, plan.Note));
         plan = Plan($$"""{ {{stages}}, "fleet": "together", "holdTimeout": "5s" }""", $$"""{ {{stages}}, "fleet": "together" }""");
         Assert.Equal((FleetRolloutMode.Together, TimeSpan.FromSeconds(5), null), (plan.Fleet, plan.HoldTimeout, plan.Note));
-        Assert.Equal((0.0025, 0.0025), (plan.Among(4).Gates.ErrorRate.Alpha, plan.Among(4).Gates.Latency.Alpha));
+        Assert.Equal((0.00225, 0.000125), (plan.Among(4).Gates.ErrorRate.Alpha, plan.Among(4).Gates.Latency.Alpha));
         Assert.Same(plan, plan.Among(1));
     }
 
