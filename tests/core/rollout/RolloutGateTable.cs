@@ -67,7 +67,7 @@ public sealed class RolloutGateTable
         foreach ((double before, double after, int routes) in ((double, double, int)[])[(0.02, 1, 1), (0.02, 1, 50), (0.02, 0.5, 1), (0.5, 0, 1), (0.3, 0, 1)])
             Found($"client errors {Text(100 * before)} %, then {Text(100 * after)} %, 0.5 % of 2000/s{Routes(routes)}", runs, seed => RolloutSimulations.ClientErrors(seed, before, after, routes), 2000);
         Line("");
-        Line("No sound test of 5000 requests of the candidate finds a doubling from 0.5 % more often than this: with all that is beside them known, errors of 25 and 50 overlap; and at a share of 20 % there are only 20 000 requests beside them. So it takes 95 % up to a share of 5 %; with a larger one some more requests, which come sooner.");
+        Line("No sound test of that alpha finds a doubling from 0.5 % within 5000 requests of the candidate much more often than this: with all that is beside them known, errors of 25 and 50 overlap; and at a share of 20 % there are only 20 000 requests beside them. So it takes 95 % up to a share of 5 %; with a larger one some more requests, which come sooner.");
         SimulatedOutcome[] late = Run(few, static seed => RolloutSimulations.Breakage(seed, 0.002, from: 300), 400, long.MaxValue);
         Line("");
         Line($"All 5xx after five good minutes, 0.5 % of 2000/s: {Percent(late.Count(static o => o.Worse is not null && o.Second > 300), few)} found then, {Text(Math.Round(late.Average(static o => o.Second - 300.0), 2))} s after it broke on average, {late.Max(static o => o.Second - 300)} s at most.");
