@@ -37,6 +37,8 @@ internal sealed class Contestants(string folder, string repository)
     /// <param name="arguments">More of them.</param>
     public Contestant Gateway(string name = "gateway", string cores = ProxyCore, string arguments = "") => new(name, 19100, _ =>
     {
+        // Not beside the configuration, whose folder is watched: each write of the log would wake who looks whether it was the document.
+        string logs = Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName;
         Write("gateway.json", $$"""
             { "version": "v1",
               "listeners": [
@@ -62,7 +64,7 @@ internal sealed class Contestants(string folder, string repository)
                   "health": { "active": { "path": "/small", "interval": "1s" } } },
                 "grpc": { "endpoints": [{ "address": "127.0.0.1:{{GrpcPort}}" }], "protocol": "grpc" },
                 "slow": { "endpoints": [{ "address": "127.0.0.1:{{SlowPort}}" }] } },
-              "accessLog": { "output": "{{folder}}/gateway-access.log" } }
+              "accessLog": { "output": "{{logs}}/access.log" } }
             """);
         return ProcessTree.Start(Path.Combine(repository, "bin/gateway"), $"run --config {folder}/gateway.json --data-dir {folder}/data --admin 127.0.0.1:19109 {arguments} {Environment.GetEnvironmentVariable("GATEWAY_ARGS")}", cores);
     }, FirstLine("git", $"-C {repository} rev-parse --short HEAD"))
