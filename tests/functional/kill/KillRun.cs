@@ -206,7 +206,7 @@ internal sealed partial class KillRun : IAsyncDisposable
             _ => await gateway.TryApplyAsync(Document(text)),
         };
         // A bundle that replaces everything leaves nothing to lay a document over.
-        if (what == "layer" && answer.Status == HttpStatusCode.BadRequest && answer.Text.Contains("\"path\":\"merge\"", StringComparison.Ordinal))
+        if (what == "layer" && answer.Status == HttpStatusCode.BadRequest && answer.Json.GetProperty("errors")[0].GetProperty("path").GetString() == "merge")
         {
             _underWay = null;
             _lastSequence++;
