@@ -225,9 +225,11 @@ internal sealed partial class KillRun : IAsyncDisposable
         {
             await Eventually.Until($"the end of the rollout of {text}", async () => (await TextOfAnyAsync(gateway), (await gateway.GetAsync($"/admin/rollouts/{answer.Json.GetProperty("id").GetString()}")).Json.GetProperty("state").GetString()) is (_, not "running"));
         }
+        // Under a bundle that replaces everything a layer comes and goes unseen.
+        if (what == "remove" && await TextAsync(gateway) is var served && served == _answered) text = served;
         (_answered, _underWay) = (text, null);
         _versions[answer.Json.GetProperty("version").GetString()!] = text;
-        _lastSequence++;
+        if (what != "remove") _lastSequence++;
         if (envelope is not null) (_answeredBundle, _answeredEnvelope) = (_bundles, envelope);
     }
 
