@@ -133,7 +133,8 @@ public sealed class DnsServer : IAsyncDisposable
     {
         try
         {
-            while (true)
+            // A listener that was stopped meanwhile does not say so by the token.
+            while (!_stop.IsCancellationRequested)
             {
                 using TcpClient client = await _connections.AcceptTcpClientAsync(_stop.Token);
                 Interlocked.Increment(ref _overStreams);
@@ -145,7 +146,7 @@ public sealed class DnsServer : IAsyncDisposable
                 if (Answer(question, overStream: true) is { } answer) await stream.WriteAsync((byte[])[.. Two(answer.Length), .. answer], _stop.Token);
             }
         }
-        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException)
+        catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or ObjectDisposedException || _stop.IsCancellationRequested)
         {
         }
     }
