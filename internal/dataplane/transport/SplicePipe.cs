@@ -26,7 +26,6 @@ internal sealed class SplicePipe
     {
         _in = input;
         _out = output;
-        LeakTracker.Running?.Taken(this);
     }
 
     /// <summary>Taken and not returned. Of all loops; from any thread.</summary>
@@ -44,28 +43,33 @@ internal sealed class SplicePipe
         if (_refused || EventLoop.Current is null) return null;
         if (_kept is { Count: > 0 } kept)
         {
-            _ = Interlocked.Increment(ref _inUse);
-            return kept.Pop();
+            return Use(kept.Pop());
         }
         int* ends = stackalloc int[2];
         if (Libc.Pipe(ends, Libc.NonBlockCloExec) != 0) return null;
-        _ = Interlocked.Increment(ref _inUse);
         // Refused where the user has too many pages in pipes: the usual capacity does as well.
         _ = Libc.Control(ends[1], Libc.SetPipeSize, Capacity);
-        return new SplicePipe(ends[1], ends[0]);
+        return Use(new SplicePipe(ends[1], ends[0]));
+    }
+
+    private static SplicePipe Use(SplicePipe pipe)
+    {
+        _ = Interlocked.Increment(ref _inUse);
+        LeakTracker.Running?.Taken(pipe);
+        return pipe;
     }
 
     /// <summary>Gives it back. With bytes in it, which now go nowhere, it is closed.</summary>
     public void Return()
     {
         _ = Interlocked.Decrement(ref _inUse);
+        LeakTracker.Running?.GivenBack(this);
         Stack<SplicePipe> kept = _kept ??= new Stack<SplicePipe>();
         if (Held == 0 && kept.Count < MostKept && EventLoop.Current is not null)
         {
             kept.Push(this);
             return;
         }
-        LeakTracker.Running?.GivenBack(this);
         _ = Libc.Close(_in);
         _ = Libc.Close(_out);
     }
@@ -115,7 +119,6 @@ internal sealed class SplicePipe
         if (_kept is not { } kept) return;
         while (kept.TryPop(out SplicePipe? pipe))
         {
-            LeakTracker.Running?.GivenBack(pipe);
             _ = Libc.Close(pipe._in);
             _ = Libc.Close(pipe._out);
         }
