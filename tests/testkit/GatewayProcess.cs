@@ -26,6 +26,9 @@ public sealed record GatewayProcessOptions
     /// <summary>How long to wait for the ready line.</summary>
     public TimeSpan StartDeadline { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>SIGHUP is ignored when it starts, as under nohup.</summary>
+    public bool IgnoringHangUp { get; init; }
+
     /// <summary>Start without <c>--config</c>.</summary>
     public bool WithoutConfig { get; init; }
 
@@ -146,6 +149,11 @@ public sealed class GatewayProcess : IAsyncDisposable
     private static GatewayProcess Launch(string file, TempFolder folder, GatewayProcessOptions options)
     {
         var start = new ProcessStartInfo(RequireBuilt(Executable)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        if (options.IgnoringHangUp)
+        {
+            start.FileName = "/bin/sh";
+            foreach (string argument in (string[])["-c", "trap '' HUP; exec \"$0\" \"$@\"", Executable]) start.ArgumentList.Add(argument);
+        }
         foreach (string argument in (string[])["run", .. options.WithoutConfig ? (string[])[] : ["--config", file], "--admin", options.Admin, "--data-dir", folder["data"], .. options.Arguments])
             start.ArgumentList.Add(argument);
         // GATEWAY_TEST_TRANSPORT=sockets runs every test on .NET's sockets that does not itself choose.
