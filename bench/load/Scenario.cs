@@ -18,7 +18,7 @@ internal enum Door
     Resilient,
 }
 
-/// <summary>One load: the tool's command line, with {url} for the address and {seconds} for the duration.</summary>
+/// <summary>One load: the tool's command line, with {url} for the address, {seconds} for the duration and {cookie} for a cookie of the gateway's.</summary>
 internal sealed record Scenario(string Name, string Tool, string Arguments, string Path, Door Door = Door.Plain, bool Slow = false)
 {
     /// <summary>Every contestant writes an access log, as the gateway always does; plain YARP, which has none, is left out.</summary>
@@ -38,7 +38,7 @@ internal sealed record Scenario(string Name, string Tool, string Arguments, stri
     [
         new("64 connections", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small") { Targets = [Target.Better(0.95), new(0.45, Target.Yarp)] },
         new("64 connections, all with an access log", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small") { Logged = true },
-        new("64 connections, ours with all of resilience", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small", Door.Resilient),
+        new("64 connections, ours with all of resilience", "wrk", "-t1 -c64 -d{seconds}s -H 'Cookie: {cookie}' {url}", "/small", Door.Resilient),
         new("1000 connections", "wrk", "-t1 -c1000 -d{seconds}s {url}", "/small") { Targets = [Target.Better(0.90)] },
         new("4 connections", "wrk", "-t1 -c4 -d{seconds}s {url}", "/small"),
         new("10 more request headers", "wrk", "-t1 -c64 -d{seconds}s " + string.Concat(Enumerable.Range(1, 10).Select(i => $"-H 'x-header-{i}: value-{i}' ")) + "{url}", "/small"),
@@ -49,6 +49,15 @@ internal sealed record Scenario(string Name, string Tool, string Arguments, stri
         new("a connection per request", "wrk", "-t1 -c64 -d{seconds}s -H 'Connection: close' {url}", "/small") { Targets = [Target.Better(1.2)] },
         new("slow upstream (100 ms), 1000 connections", "wrk", "-t1 -c1000 -d{seconds}s {url}", "/small", Slow: true),
     ];
+
+    /// <summary>With the cookie that the gateway gives a client there, as all but its first request have it; for every contestant the same bytes.</summary>
+    public async Task<Scenario> WithCookieAsync(Contestant gateway)
+    {
+        if (!Arguments.Contains("{cookie}", StringComparison.Ordinal)) return this;
+        using var http = new HttpClient(new SocketsHttpHandler { UseCookies = false });
+        using HttpResponseMessage answer = await http.GetAsync(gateway.Url(this));
+        return this with { Arguments = Arguments.Replace("{cookie}", answer.Headers.GetValues("Set-Cookie").Single().Split(';')[0], StringComparison.Ordinal) };
+    }
 
     /// <summary>Whether that contestant takes part.</summary>
     public bool Takes(Contestant contestant) => contestant.Name == "gateway"

@@ -22,6 +22,7 @@ internal static class SideBySide
         try
         {
             foreach (Contestant contestant in all.Where(contestant => scenarios.Any(s => s.Takes(contestant)))) await contestant.StartAsync();
+            for (int i = 0; i < scenarios.Length; i++) scenarios[i] = await scenarios[i].WithCookieAsync(all[0]);
             foreach (Scenario scenario in scenarios)
             {
                 Contestant[] able = [.. all.Where(scenario.Takes)];

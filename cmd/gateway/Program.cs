@@ -9,6 +9,7 @@ internal static class Program
 {
     private static async Task<int> Main(string[] args)
     {
+        KeepMoreBuffers();
         RootCommand root = new("A reverse-proxy gateway whose configuration changes under load without a failed request.")
         {
             RunCommand.Create(),
@@ -39,5 +40,15 @@ internal static class Program
             await Console.Error.WriteLineAsync($"gateway: internal error: {e}");
             return ExitCodes.Internal;
         }
+    }
+
+    /// <summary>
+    /// .NET's client of HTTP/2 takes a block of 16 KB of the shared pool for each stream with something to read. The pool keeps 32 of a size for
+    /// each processor; with more streams than that, nearly every message of theirs would allocate one. Read once, before the pool is first used.
+    /// </summary>
+    private static void KeepMoreBuffers()
+    {
+        const string Name = "DOTNET_SYSTEM_BUFFERS_SHAREDARRAYPOOL_MAXARRAYSPERPARTITION";
+        if (Environment.GetEnvironmentVariable(Name) is null) Environment.SetEnvironmentVariable(Name, "512");
     }
 }

@@ -16,12 +16,16 @@ internal static class AffinityCookie
         return named is not null && named.State.Load.TryBegin(most) ? named : endpoints.Take(context, most);
     }
 
+    /// <summary>The client needs no cookie: it has that of the endpoint that answers.</summary>
+    public static bool HasIt(Exchange exchange, string cookie) =>
+        exchange.Context.Endpoint?.Tag is not { } tag || CookieValue.Find(exchange.Downstream.RequestHeaders.Cookie, cookie).SequenceEqual(tag.Value);
+
     /// <summary>Gives the client the cookie of the endpoint that answers, unless it has it.</summary>
     public static void Offer(Exchange exchange, string cookie, IHeaderDictionary response)
     {
-        if (exchange.Context.Endpoint?.Tag is not { } tag) return;
+        if (HasIt(exchange, cookie)) return;
+        EndpointTag tag = exchange.Context.Endpoint!.Tag!;
         IHeaderDictionary request = exchange.Downstream.RequestHeaders;
-        if (CookieValue.Find(request.Cookie, cookie).SequenceEqual(tag.Value)) return;
         // In clear text from a trusted proxy, what counts is what the client spoke to that.
         bool secure = exchange.Downstream.Scheme == "https" || (exchange.PeerTrusted && request["X-Forwarded-Proto"] is { Count: 1 } proto && proto == "https");
         response.Append("Set-Cookie", secure ? tag.SecureField : tag.Field);

@@ -26,6 +26,9 @@ internal sealed class BegunAttempt
     public bool HasHead { get; set; }
     public ParseStatus Status { get; set; }
 
+    /// <summary>From when on a second attempt is to be made beside it, by the clock; <see cref="long.MaxValue"/> for never.</summary>
+    public long HedgeAt { get; set; }
+
     public void Clear()
     {
         Endpoint = null;
@@ -33,5 +36,6 @@ internal sealed class BegunAttempt
         Sent = default;
         HasHead = false;
         Status = ParseStatus.NeedMore;
+        HedgeAt = long.MaxValue;
     }
 }

@@ -24,11 +24,20 @@ internal sealed partial class Forwarder
         return quantile == long.MaxValue ? null : _services.Time.GetElapsedTime(0, quantile);
     }
 
+    /// <summary>What is left of it for an attempt that may have begun.</summary>
+    private TimeSpan? HedgeAfter(Exchange exchange, BegunAttempt? begun)
+    {
+        if (begun?.Connection is null) return HedgeAfter(exchange);
+        if (begun.HasHead || begun.HedgeAt == long.MaxValue) return null;
+        TimeSpan left = _services.Time.GetElapsedTime(_services.Time.GetTimestamp(), begun.HedgeAt);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
+
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
-    private async ValueTask HedgedAttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, TimeSpan after)
+    private async ValueTask HedgedAttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, TimeSpan after, BegunAttempt? begun)
     {
         HedgeRace race = exchange.BeginRace();
-        ValueTask first = FirstAttemptAsync(exchange, route, endpoint, race);
+        ValueTask first = FirstAttemptAsync(exchange, route, endpoint, race, begun);
         Exchange? other = null;
         ValueTask second = default;
         try
@@ -55,11 +64,11 @@ internal sealed partial class Forwarder
     }
 
     [AsyncMethodBuilder(typeof(LoopTaskMethodBuilder))]
-    private async ValueTask FirstAttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, HedgeRace race)
+    private async ValueTask FirstAttemptAsync(Exchange exchange, RouteModel route, EndpointModel endpoint, HedgeRace race, BegunAttempt? begun)
     {
         try
         {
-            await AttemptAsync(exchange, route, endpoint, bodyLimit: 0);
+            await AttemptAsync(exchange, route, endpoint, bodyLimit: 0, begun);
         }
         finally
         {

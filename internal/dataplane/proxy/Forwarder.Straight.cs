@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Gateway.DataPlane.Proxy.Direct;
 using Gateway.DataPlane.Proxy.Http1;
@@ -12,13 +13,21 @@ namespace Gateway.DataPlane.Proxy;
 /// </summary>
 internal sealed partial class Forwarder
 {
+    // A loop's timers are a few milliseconds late: a second attempt that is due before that is waited for by a timer of its own.
+    private static readonly TimeSpan LeastHedge = TimeSpan.FromMilliseconds(20);
+
     /// <summary>Begins the request's first attempt. False: it is not on its way, or not all of it, and <paramref name="begun"/> says how far it is.</summary>
     public bool TryBegin(Exchange exchange, RouteModel route, BegunAttempt begun, EventLoop loop)
     {
         CountIn(exchange, route);
         exchange.Downstream.WatchDeparture(exchange.Deadline);
         EndpointModel? endpoint = begun.Endpoint = Admit(exchange, route.Pool!);
-        if (endpoint?.Upstream is not LoopUpstream upstream || HedgeAfter(exchange) is not null) return false;
+        if (endpoint?.Upstream is not LoopUpstream upstream) return false;
+        if (HedgeAfter(exchange) is { } after)
+        {
+            if (after < LeastHedge || !ReferenceEquals(_services.Time, TimeProvider.System)) return false;
+            begun.HedgeAt = exchange.Context.StartedAt + (long)(after.TotalSeconds * Stopwatch.Frequency);
+        }
         if (upstream.TryTake(loop) is not { } connection) return false;
         if (!exchange.Deadline.Guard(connection))
         {

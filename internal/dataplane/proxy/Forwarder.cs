@@ -45,7 +45,7 @@ internal sealed partial class Forwarder
             EndpointModel? endpoint = begun is null ? Admit(exchange, route.Pool!) : begun.Endpoint;
             while ((endpoint ?? await WaitAsync(exchange, route.Pool!)) is { } admitted)
             {
-                if (begun?.Connection is null && HedgeAfter(exchange) is { } after) await HedgedAttemptAsync(exchange, route, admitted, after);
+                if (HedgeAfter(exchange, begun) is { } after) await HedgedAttemptAsync(exchange, route, admitted, after, begun);
                 else await AttemptAsync(exchange, route, admitted, bodyLimit, begun);
                 if (!exchange.Attempts.IsAgain || !await MayGoOnAsync(exchange)) break;
                 begun = null;

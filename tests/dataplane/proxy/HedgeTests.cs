@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Gateway.Config;
 using Gateway.Core.Retry;
 using Gateway.DataPlane.Obs;
@@ -223,6 +224,55 @@ public sealed class HedgeTests
         await Eventually.Until("both connections are closed", () => first.Open == 0 && second.Open == 0);
         await Eventually.Until("the request is over", () => proxy.RouteTotal() == 1);
         Assert.Contains("category=\"client_closed\"} 1", proxy.Scrape(), StringComparison.Ordinal);
+    }
+
+    /// <summary>A request on a kept connection is sent without an asynchronous method, and comes to one only when its second attempt is due.</summary>
+    [Fact]
+    public async Task OnAKeptConnection_TheSecondAttemptIsMadeWhenItsTimeHasCome()
+    {
+        await using FaultOrigin first = FaultOrigin.Start("first"), second = FaultOrigin.Start("second");
+        await using ProxyHost proxy = await ProxyHost.StartAsync([first.Address, second.Address], After(100, new RetryBudgetSettings(100, 1000)));
+        await using RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address);
+        for (int i = 1; i <= 3; i++)
+        {
+            first.Become(Fault.None);
+            Assert.Equal("first", (await client.RequestAsync(Get))["x-origin"]);
+            // Answered in time, though only just.
+            first.Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(20)));
+            Assert.Equal("first", (await client.RequestAsync(Get))["x-origin"]);
+            Assert.Equal((3 * i) - 1, first.Hits);
+            Assert.Equal(i - 1, second.Hits);
+            first.Become(Fault.Hang);
+            long asked = Stopwatch.GetTimestamp();
+            Assert.Equal("second", (await client.RequestAsync(Get))["x-origin"]);
+            Assert.InRange(Stopwatch.GetElapsedTime(asked).TotalMilliseconds, 100, 5000);
+            await Eventually.Until("the loser is counted", () => (Counts(proxy).HedgesWon, Counts(proxy).HedgesLost) == (i, 0));
+            await Eventually.Until("its connection is closed", () => first.Open == 0);
+        }
+        await Eventually.Until("nothing is in flight", () => (proxy.InFlight, proxy.UpstreamInFlight) == (0, 0));
+        Assert.Empty(proxy.Log.Errors);
+    }
+
+    [Fact]
+    public async Task OnAKeptConnection_AClientThatLeavesBeforeTheSecondAttempt_LeavesNoTimer()
+    {
+        await using FaultOrigin first = FaultOrigin.Start("first"), second = FaultOrigin.Start("second");
+        await using ProxyHost proxy = await ProxyHost.StartAsync([first.Address, second.Address], After(200));
+        await using (RawHttpClient client = await RawHttpClient.ConnectAsync(proxy.Address))
+        {
+            Assert.Equal("first", (await client.RequestAsync(Get))["x-origin"]);
+            first.Become(Fault.Hang);
+            await client.SendAsync(Get);
+            await Eventually.Until("it is there", () => first.Hits == 2);
+        }
+        await Eventually.Until("the request is over", () => proxy.RouteTotal() == 2);
+        Assert.Contains("category=\"client_closed\"} 1", proxy.Scrape(), StringComparison.Ordinal);
+        // Whoever comes next on the loop is past the time of the one that left.
+        first.Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(150)));
+        await using RawHttpClient other = await RawHttpClient.ConnectAsync(proxy.Address);
+        for (int i = 0; i < 3; i++) Assert.Equal("first", (await other.RequestAsync(Get))["x-origin"]);
+        Assert.Equal(0, second.Hits);
+        Assert.Empty(proxy.Log.Errors);
     }
 
     [Fact]

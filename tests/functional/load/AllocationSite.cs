@@ -37,7 +37,11 @@ public sealed class AllocationSite : IAsyncLifetime
                 Route("ewma"),
                 Route("hashed"),
                 Route("sticky"),
-                Route("deadline", """ "timeouts": { "deadlineHeader": "x-wait" } """)),
+                Route("deadline", """ "timeouts": { "deadlineHeader": "x-wait" } """),
+                Route("all", """
+                    "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "hedge": { "after": "5s" },
+                    "timeouts": { "deadlineHeader": "x-wait" }, "overload": { "maxInflight": 100, "adaptive": true }
+                    """)),
             pools: string.Join(", ",
                 Pool("plain"),
                 Pool("retries", """ "breaker": {}, "outlier": { "latency": {} }, "connections": { "maxPerEndpoint": 100, "maxRequestsPerEndpoint": 100 } """),
@@ -46,7 +50,11 @@ public sealed class AllocationSite : IAsyncLifetime
                 Pool("ewma", """ "loadBalancing": "peakEwma" """),
                 Pool("hashed", """ "loadBalancing": { "policy": "maglev", "key": "header:x-shard" } """),
                 Pool("sticky", """ "affinity": { "cookie": "gw" } """),
-                Pool("deadline")),
+                Pool("deadline"),
+                Pool("all", """
+                    "loadBalancing": "peakEwma", "breaker": {}, "outlier": { "latency": {} }, "slowStart": "1s", "affinity": { "cookie": "gw" },
+                    "connections": { "maxPerEndpoint": 100, "maxRequestsPerEndpoint": 100 }
+                    """)),
             listeners: $$"""
                 { "name": "web", "address": "127.0.0.1:0", {{limits}} }, { "name": "tls", "address": "127.0.0.1:0", "tls": { "certificates": ["site"] }, {{limits}} }
                 """,

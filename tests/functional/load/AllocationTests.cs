@@ -27,6 +27,7 @@ public sealed class AllocationTests(AllocationSite site, ITestOutputHelper outpu
     {
         { "Http1.Get", "plain" }, { "Http1.Get", "retries" }, { "Http1.Get", "hedged" }, { "Http1.Get", "adaptive" }, { "Http1.Get", "ewma" },
         { "Http1.Get", "hashed" }, { "Http1.Get", "sticky" }, { "Http1.Get", "deadline" }, { "Http1.Post", "plain" }, { "Http1.Post", "retries" },
+        { "Http1.Get", "all" }, { "Http1.Post", "all" },
     };
 
     [Theory]

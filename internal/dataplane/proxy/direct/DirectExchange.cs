@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using System.Threading.Tasks.Sources;
@@ -18,6 +19,7 @@ internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<E
 {
     private readonly BegunAttempt _attempt = new();
     private ManualResetValueTaskSourceCore<bool> _completion;
+    private HedgeTimer? _hedge;
     private EventLoop _loop = null!;
     private Exchange _exchange = null!;
     private RouteModel _route = null!;
@@ -45,6 +47,7 @@ internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<E
                 {
                     _completion.Reset();
                     _attempt.Connection!.Receiver = this;
+                    if (_attempt.HedgeAt != long.MaxValue) (_hedge ??= new HedgeTimer(this)).Set(loop, _attempt.HedgeAt);
                     return new ValueTask<bool>(this, _completion.Version);
                 }
                 begun = begun with { Attempt = _attempt };
@@ -77,7 +80,7 @@ internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<E
                 if (!exchange.Http1.TryReadHead(toHead: false, out status)) return;
             }
             while (status == ParseStatus.Complete && exchange.Http1.Head.IsInterim);
-            _attempt.Connection!.Receiver = null;
+            StopWaiting();
             (_attempt.HasHead, _attempt.Status) = (true, status);
             if (status == ParseStatus.Complete && gateway.Forwarder.TryAnswer(exchange, _route, direct.Response, out ValueTask<FlushResult> flush))
             {
@@ -97,10 +100,24 @@ internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<E
         }
         catch (Exception fault)
         {
+            StopWaiting();
             gateway.Forwarder.Abandon(exchange, _route, _attempt);
             begun = new BegunRequest { Failure = fault };
         }
         _ = CompleteAsync(exchange, begun);
+    }
+
+    // By who waits for answers: there is to be a second attempt.
+    private void OnHedgeDue()
+    {
+        StopWaiting();
+        _ = CompleteAsync(_exchange, new BegunRequest { IsAdmitted = true, Route = _route, Attempt = _attempt });
+    }
+
+    private void StopWaiting()
+    {
+        _attempt.Connection!.Receiver = null;
+        if (_attempt.HedgeAt != long.MaxValue) _loop.Timers.Clear(_hedge!);
     }
 
     private void End(Exchange exchange)
@@ -145,4 +162,15 @@ internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<E
 
     void IValueTaskSource<bool>.OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
         _completion.OnCompleted(continuation, state, token, flags);
+
+    /// <summary>Fires a little before a second attempt is due; the rest is waited for more exactly.</summary>
+    private sealed class HedgeTimer(DirectExchange exchange) : LoopTimer
+    {
+        private const int Early = 10;
+
+        public void Set(EventLoop loop, long at) =>
+            loop.Timers.Set(this, Environment.TickCount64 + (long)Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), at).TotalMilliseconds - Early);
+
+        public override void OnDue() => exchange.OnHedgeDue();
+    }
 }

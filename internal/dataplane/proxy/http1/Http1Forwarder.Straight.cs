@@ -32,7 +32,8 @@ internal sealed partial class Http1Forwarder
         int status = response.Head.Status;
         // What may be tried again, what has no body by its status, what is said to the connection, and what filters have added: all that is for
         // those who do it in full.
-        if (client.Fields.Count != 0 || status is < 200 or >= 400 or 204 or 205 or 304 || response.Head.Facts.NamesFields || route.Pool!.Plan.AffinityCookie is not null || !response.IsWholeHere) return false;
+        if (client.Fields.Count != 0 || status is < 200 or >= 400 or 204 or 205 or 304 || response.Head.Facts.NamesFields || !response.IsWholeHere) return false;
+        if (route.Pool!.Plan.AffinityCookie is { } cookie && !AffinityCookie.HasIt(exchange, cookie)) return false;
         RequestContext request = exchange.Context;
         request.UpstreamHeadersAt = services.Time.GetTimestamp();
         judge.Record(exchange, route.Pool, status);
