@@ -22,8 +22,11 @@ internal sealed record AccessLogOptions(Stream StandardOutput, ILogger Logger, T
 /// </summary>
 internal sealed partial class AccessLog : IAsyncDisposable
 {
-    // Lines are on their way for this long at most, for the sake of few and large writes.
+    // Lines are on their way for this long at most, for the sake of few and large writes; for less where more come than make a large write. What is
+    // put off longer keeps a processor busy for longer at a time, and the loop that shares it from its clients.
     private static readonly TimeSpan BatchTime = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan LeastBatchTime = TimeSpan.FromMilliseconds(5);
+    private const int BatchLines = 256;
     private static readonly TimeSpan IdleTime = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ComplaintInterval = TimeSpan.FromMinutes(1);
 
@@ -143,19 +146,21 @@ internal sealed partial class AccessLog : IAsyncDisposable
     private void Run()
     {
         int idle = 0;
+        TimeSpan pause = BatchTime;
         while (true)
         {
             bool closing = Volatile.Read(ref _closing) != 0;
-            bool wrote = Drain();
+            int lines = Drain();
             LookAfterOutput();
             CompleteFlushes();
             // A writer that had claimed its slot before the end was declared gets to fill it.
             if (closing && _queue.Head == _queue.Tail) break;
 
-            idle = wrote ? 0 : idle + 1;
+            idle = lines > 0 ? 0 : idle + 1;
             if (idle < IdleRounds || closing)
             {
-                _wake.WaitOne(closing ? TimeSpan.FromMilliseconds(1) : BatchTime);
+                pause = new TimeSpan(Math.Clamp(pause.Ticks * BatchLines / Math.Max(lines, 1), LeastBatchTime.Ticks, BatchTime.Ticks));
+                _wake.WaitOne(closing ? TimeSpan.FromMilliseconds(1) : pause);
                 continue;
             }
             Volatile.Write(ref _asleep, 1);
@@ -167,9 +172,11 @@ internal sealed partial class AccessLog : IAsyncDisposable
         _ended.SetResult();
     }
 
-    private bool Drain()
+    /// <summary>How many lines there were.</summary>
+    private int Drain()
     {
-        if (!_queue.CanRead) return false;
+        int lines = 0;
+        if (!_queue.CanRead) return lines;
         _formatter.Synchronize();
         while (_queue.CanRead)
         {
@@ -178,11 +185,12 @@ internal sealed partial class AccessLog : IAsyncDisposable
             if (!ReferenceEquals(model, _outputModel)) Switch(model);
             _formatter.Append(_buffer, entry, model);
             _batched++;
+            lines++;
             _queue.Advance();
             if (_buffer.Length >= BatchBytes) WriteBatch();
         }
         WriteBatch();
-        return true;
+        return lines;
     }
 
     private void Switch(AccessLogModel model)
