@@ -13,8 +13,9 @@ namespace Gateway.TestKit;
 public sealed partial class FaultOrigin
 {
     /// <summary>A connection of HTTP/2, whose streams write one after another.</summary>
-    private sealed class Http2Wire(Stream stream, CancellationToken stop) : IDisposable
+    private sealed class Http2Wire(Stream stream, CancellationToken stop)
     {
+        // Not disposed of: who waits for it then waits for ever, whatever its token says.
         private readonly SemaphoreSlim _writing = new(1);
 
         /// <summary>Streams that were reset by the client, which nobody answers any more.</summary>
@@ -37,13 +38,11 @@ public sealed partial class FaultOrigin
             await stream.ReadExactlyAsync(payload, stop);
             return new Http2Frame(head[3], head[4], BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(5)) & int.MaxValue, payload);
         }
-
-        public void Dispose() => _writing.Dispose();
     }
 
     private async Task ServeHttp2Async(Socket socket, Stream stream)
     {
-        using var wire = new Http2Wire(stream, _stop.Token);
+        var wire = new Http2Wire(stream, _stop.Token);
         byte[] preface = new byte["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".Length];
         await stream.ReadExactlyAsync(preface, _stop.Token);
         await wire.SendAsync(Http2Frame.Settings, 0, 0, []);
