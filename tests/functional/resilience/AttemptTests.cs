@@ -162,13 +162,17 @@ public sealed class AttemptTests : IAsyncLifetime
         Assert.InRange(metrics.Sum("gateway_outlier_ejections_total", "pool=\"main\"", "reason=\"no_answer\""), 0, retries);
     }
 
-    [Fact]
-    public async Task Hedging_CutsTheTailOfASlowEndpoint_WithinTheBound()
+    [Theory]
+    [InlineData(OriginProtocol.Http1)]
+    [InlineData(OriginProtocol.H2c)]
+    [InlineData(OriginProtocol.Https)]
+    public async Task Hedging_CutsTheTailOfASlowEndpoint_WithinTheBound(OriginProtocol protocol)
     {
-        _origins[1].Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(500)));
+        await using FaultPool pool = new(protocol, 3);
+        pool.Origins[1].Become(Fault.SlowHeaders(TimeSpan.FromMilliseconds(500)));
         // By turns: the slow one is asked as often as the others.
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(
-            Document("\"hedge\": { \"after\": \"30ms\" }, \"retry\": { \"budget\": { \"percent\": 50 } }", "\"loadBalancing\": \"roundRobin\", \"health\": { \"passive\": { \"failures\": 1000 } }"));
+            pool.Document("\"hedge\": { \"after\": \"30ms\" }, \"retry\": { \"budget\": { \"percent\": 50 } }", "\"loadBalancing\": \"roundRobin\", \"health\": { \"passive\": { \"failures\": 1000 } }"));
         SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 4, Breath);
         await using (load) await load.MoreAsync(600);
         Assert.All(load.Samples, s => Assert.Equal(200, s.Status));
@@ -179,25 +183,29 @@ public sealed class AttemptTests : IAsyncLifetime
         double won = metrics.Sum("gateway_hedges_total", "route=\"all\"", "result=\"won\""), lost = metrics.Sum("gateway_hedges_total", "result=\"lost\"");
         Assert.InRange(won, 150, load.Samples.Count / 2.0);
         // A loser may have been cancelled before it was read.
-        Assert.InRange(Hits, load.Samples.Count + won, load.Samples.Count + won + lost + metrics.Sum("gateway_retries_total"));
+        Assert.InRange(pool.Hits, load.Samples.Count + won, load.Samples.Count + won + lost + metrics.Sum("gateway_retries_total"));
         Assert.InRange(won + lost, won, (load.Samples.Count * 0.5) + (3 * (load.Now.TotalSeconds + 10)));
     }
 
-    [Fact]
-    public async Task APost_IsNeverSentTwice_UnlessItCertainlyWasNotProcessed()
+    [Theory]
+    [InlineData(OriginProtocol.Http1)]
+    [InlineData(OriginProtocol.H2c)]
+    [InlineData(OriginProtocol.Https)]
+    public async Task APost_IsNeverSentTwice_UnlessItCertainlyWasNotProcessed(OriginProtocol protocol)
     {
-        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"retry\": { \"attempts\": 3 }", "\"health\": { \"passive\": { \"failures\": 1000 } }"));
-        All(Fault.ResetAt(0));
+        await using FaultPool pool = new(protocol, 3);
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(pool.Document("\"retry\": { \"attempts\": 3 }", "\"health\": { \"passive\": { \"failures\": 1000 } }"));
+        pool.Become(Fault.ResetAt(0));
         for (int i = 1; i <= 20; i++)
         {
             Assert.Equal(502, (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Post("/", "once"))).Status);
-            Assert.Equal(i, Hits);
+            Assert.Equal(i, pool.Hits);
         }
-        _origins[0].Become(Fault.Refuse);
-        _origins[1].Become(Fault.Refuse);
-        _origins[2].Become(Fault.None);
+        pool.Origins[0].Become(Fault.Refuse);
+        pool.Origins[1].Become(Fault.Refuse);
+        pool.Origins[2].Become(Fault.None);
         for (int i = 1; i <= 20; i++) Assert.Equal(200, (await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Post("/", "once"))).Status);
-        Assert.Equal(20 + 20, Hits);
+        Assert.Equal(20 + 20, pool.Hits);
     }
 
     [Fact]

@@ -48,6 +48,9 @@ public sealed class EjectionTests : IAsyncLifetime
         await using FaultPool main = new(protocol, 5);
         FaultOrigin[] origins = main.Origins;
         await using GatewayProcess gateway = await GatewayProcess.StartAsync(main.Document(ShortAttempts, "\"health\": { \"passive\": { \"eject\": \"1m\" } }"));
+        // The first requests wait for code to be compiled and connections to be made; on a busy machine that may be longer than an attempt has here.
+        for (int i = 0; i < 50; i++) _ = await RawHttpClient.OnceAsync(gateway.Listener(), Doc.Get());
+        double early = (await gateway.MetricsAsync()).Sum("gateway_errors_total", "category=\"upstream_timeout\"");
         await using SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 16, pause: TimeSpan.FromMilliseconds(2));
         await load.MoreAsync(500);
         Assert.All(load.Samples, s => Assert.Equal(200, s.Status));
@@ -71,7 +74,7 @@ public sealed class EjectionTests : IAsyncLifetime
         Assert.Matches(@"^[3-9]\d* attempts in a row without an answer \(health\.passive\.failures 3\), the last: timeout; out for 1m, 1 of the pool are out$", change.GetProperty("detail").GetString());
         Assert.InRange(change.GetProperty("until").GetDateTimeOffset() - change.GetProperty("time").GetDateTimeOffset(), TimeSpan.FromSeconds(59), TimeSpan.FromSeconds(61));
         MetricSamples metrics = await gateway.MetricsAsync();
-        Assert.Equal(load.Samples.Count(static s => s.Status == 504), metrics.Sum("gateway_errors_total", "category=\"upstream_timeout\""));
+        Assert.Equal(early + load.Samples.Count(static s => s.Status == 504), metrics.Sum("gateway_errors_total", "category=\"upstream_timeout\""));
         Assert.Equal(1, metrics.Sum("gateway_outlier_ejections_total", "pool=\"main\"", "reason=\"no_answer\""));
         Assert.Equal((0, 4), (metrics.Sum("gateway_endpoint_healthy", $"endpoint=\"{origins[3].Address}\""), metrics.Sum("gateway_endpoint_healthy")));
         Assert.Matches($@"main +(http1|h2c|https) +leastRequests +{origins[3].Address} +1 +ejected ", (await gateway.CtlAsync("pools", "main")).Out);
@@ -192,17 +195,21 @@ public sealed class EjectionTests : IAsyncLifetime
         Assert.Equal((cut, cut), (metrics.Sum("gateway_upstream_responses_cut_total", "pool=\"main\""), metrics.Sum("gateway_errors_total", "category=\"upstream_reset\"")));
     }
 
-    [Fact]
-    public async Task FlappingEndpoint_IsOutMostOfTheTime()
+    [Theory]
+    [InlineData(OriginProtocol.Http1)]
+    [InlineData(OriginProtocol.H2c)]
+    [InlineData(OriginProtocol.Https)]
+    public async Task FlappingEndpoint_IsOutMostOfTheTime(OriginProtocol protocol)
     {
-        _origins[1].Become(Fault.Flapping(TimeSpan.FromMilliseconds(200), Fault.None, Fault.ResetAt(0)));
-        await using GatewayProcess gateway = await GatewayProcess.StartAsync(Document("\"health\": { \"passive\": { \"eject\": \"2s\" } }"));
+        await using FaultPool pool = new(protocol, 5);
+        pool.Origins[1].Become(Fault.Flapping(TimeSpan.FromMilliseconds(200), Fault.None, Fault.ResetAt(0)));
+        await using GatewayProcess gateway = await GatewayProcess.StartAsync(pool.Document(ShortAttempts, "\"health\": { \"passive\": { \"eject\": \"2s\" } }"));
         await using SteadyLoad load = SteadyLoad.Start(gateway.Listener(), Doc.Get(), clients: 4, pause: TimeSpan.FromMilliseconds(2));
         await load.UntilAsync(TimeSpan.FromSeconds(5));
         // Half of a fifth of the requests fail as long as nobody does anything about it.
         IReadOnlyList<LoadSample> samples = load.Samples;
         Assert.InRange(samples.Count(s => s.Status != 200), 1, samples.Count / 20);
-        Assert.Contains("healthy > ejected: no_answer", Changes(await PoolAsync(gateway), _origins[1]));
+        Assert.Contains("healthy > ejected: no_answer", Changes(await PoolAsync(gateway), pool.Origins[1]));
     }
 
     [Fact]
