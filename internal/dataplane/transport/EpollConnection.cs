@@ -25,6 +25,9 @@ internal interface ILoopFeature
     /// <summary>The peer has closed or reset the connection.</summary>
     bool IsPeerGone { get; }
 
+    /// <summary>What is touched when the client sends something; see <see cref="LoopSocket.Touched"/>. On the loop's thread.</summary>
+    object[] Touched { set; }
+
     /// <summary>
     /// Told on the loop, before <see cref="ConnectionContext.ConnectionClosed"/> is cancelled on the thread pool: without the cost of a
     /// registration for each request.
@@ -78,6 +81,11 @@ internal sealed class EpollConnection : ConnectionContext, IDuplexPipe, ILoopFea
     public bool IsPeerGone => Volatile.Read(ref _gone) != 0;
 
     public IDepartureWatcher? Watcher { get; set; }
+
+    public object[] Touched
+    {
+        set => Socket.Touched = [this, _reader, _writer, .. value];
+    }
 
     public LoopSocket Socket { get; }
 

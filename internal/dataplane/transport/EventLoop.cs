@@ -181,8 +181,10 @@ internal sealed unsafe partial class EventLoop
             int count = Libc.EpollWait(_epoll, events, EventsPerWait, _posted.IsEmpty ? Timers.WaitFor(NowMilliseconds, SweepMilliseconds) : 0);
             NowMilliseconds = Environment.TickCount64;
             Volatile.Write(ref _busySince, NowMilliseconds);
+            bool looksAhead = CacheAhead.IsSupported && OpenSockets > CacheAhead.FewSockets;
             for (int i = 0; i < count; i++)
             {
+                if (looksAhead) LookAhead(events, i, count);
                 byte* e = events + (i * Libc.EpollEventSize);
                 Dispatch(Libc.EventsOf(e), Libc.DataOf(e));
             }
@@ -266,6 +268,20 @@ internal sealed unsafe partial class EventLoop
             Lose(socket, fault);
         }
     }
+
+    private void LookAhead(byte* events, int i, int count)
+    {
+        if (i + CacheAhead.Far < count && SocketOf(events, i + CacheAhead.Far) is { } far) CacheAhead.Fetch(far, 1);
+        if (i + CacheAhead.Near < count && SocketOf(events, i + CacheAhead.Near) is { } near)
+        {
+            CacheAhead.Fetch(near.Sink, 3);
+            CacheAhead.Fetch(near.Touched, 3);
+        }
+        if (i + 1 >= count || SocketOf(events, i + 1) is not { } next) return;
+        foreach (object touched in next.Touched) CacheAhead.Fetch(touched, 4);
+    }
+
+    private LoopSocket? SocketOf(byte* events, int i) => _sockets[(uint)Libc.DataOf(events + (i * Libc.EpollEventSize))];
 
     private void Fire()
     {

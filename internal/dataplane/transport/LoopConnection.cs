@@ -14,6 +14,7 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
     public const int Reset = LoopSocket.Broken;
 
     private readonly LoopPool? _pool;
+    private IReceiver? _receiver;
     private ManualResetValueTaskSourceCore<int> _received;
     private ManualResetValueTaskSourceCore<bool> _sent;
     private Memory<byte> _receiveInto;
@@ -150,7 +151,15 @@ internal sealed class LoopConnection : SocketEvents, IValueTaskSource<int>, IVal
     }
 
     /// <summary>Told when there may be something to receive, by who does not wait; null for nobody.</summary>
-    public IReceiver? Receiver { get; set; }
+    public IReceiver? Receiver
+    {
+        get => _receiver;
+        set
+        {
+            _receiver = value;
+            _socket.Touched = value?.Touched ?? [];
+        }
+    }
 
     /// <summary>Bytes received at once, 0 at the end of the stream, <see cref="LoopSocket.Again"/> when there is nothing yet, or <see cref="Reset"/>.</summary>
     public int TryReceive(Span<byte> into) => !IsOpen ? Reset : _readable ? ReceiveNow(into) : LoopSocket.Again;

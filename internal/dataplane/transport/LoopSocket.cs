@@ -16,6 +16,9 @@ internal sealed unsafe class LoopSocket(EventLoop loop, int fd, int slot, uint g
     /// <summary>Who gets the events from now on; changed on the loop's thread only.</summary>
     public SocketEvents Sink { get; set; } = sink;
 
+    /// <summary>What the sink and those above it touch when something happens; read ahead of the events where there are many sockets.</summary>
+    public object[] Touched { get; set; } = [];
+
     /// <summary>Bytes received, 0 at the end of the stream, <see cref="Again"/>, or <see cref="Broken"/>.</summary>
     public int Receive(Span<byte> buffer, int flags = 0)
     {

@@ -22,6 +22,7 @@ internal sealed class ScriptedClient : PipeWriter, IDuplexPipe, ILoopFeature
 
     public EventLoop Loop { get; }
     public bool IsPeerGone => false;
+    public object[] Touched { get; set; } = [];
     public IDepartureWatcher? Watcher { get; set; }
     public PipeReader Input => _requests.Reader;
     public PipeWriter Output => this;

@@ -13,6 +13,7 @@ public sealed class AttachedListenerTests
     {
         public EventLoop Loop => loop;
         public bool IsPeerGone => false;
+        public object[] Touched { get; set; } = [];
         public IDepartureWatcher? Watcher { get; set; }
     }
 

@@ -21,8 +21,31 @@ internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<E
     private ManualResetValueTaskSourceCore<bool> _completion;
     private HedgeTimer? _hedge;
     private EventLoop _loop = null!;
+    private ILoopFeature _onLoop = null!;
     private Exchange _exchange = null!;
+    private Exchange? _touchedOf;
+    private int _requests;
     private RouteModel _route = null!;
+
+    /// <summary>Its requests are that connection's from here on.</summary>
+    public void Attach(ILoopFeature onLoop) => (_onLoop, _requests) = (onLoop, 0);
+
+    public object[] Touched { get; private set; } = [];
+
+    // Told when a connection has come to its second request: most of those that have only one have no other to wait beside them.
+    private void TellTouched(Exchange exchange)
+    {
+        if (!ReferenceEquals(exchange, _touchedOf))
+        {
+            _touchedOf = exchange;
+            Touched =
+            [
+                this, _attempt, direct, direct.Response, direct.Response.Fields, exchange, exchange.Context, exchange.Deadline, exchange.Downstream,
+                exchange.Attempts, exchange.Http1, exchange.Fields, exchange.FieldBlock,
+            ];
+        }
+        _onLoop.Touched = Touched;
+    }
 
     /// <summary>Serves the request that the connection has taken. True: the connection is for another one. Ends on the loop, as all that is kept of the connection is the loop's.</summary>
     public ValueTask<bool> ServeAsync(EventLoop loop)
@@ -30,6 +53,7 @@ internal sealed class DirectExchange(DirectConnection direct, IHttpApplication<E
         _loop = loop;
         Exchange exchange = _exchange = application.CreateContext(direct);
         _attempt.Clear();
+        if (_requests < 2 && ++_requests == 2) TellTouched(exchange);
         BegunRequest begun = default;
         bool hasBegun = false;
         try

@@ -57,6 +57,7 @@ internal sealed class DirectHttp1(ConnectionDelegate next, IHttpApplication<Exch
         if (!kept.TryPop(out Served? served)) served = MakeServed();
         served.Connection.Attach(connection);
         served.Patience.Attach(connection, loop);
+        served.Exchange.Attach(onLoop);
         bool toKestrel = false;
         CancellationTokenRegistration onClose = default;
         try
