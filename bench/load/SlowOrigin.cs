@@ -15,6 +15,8 @@ internal static class SlowOrigin
         Array.Fill(Body, (byte)'x');
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        // A thousand connections come at once; what finds no room is sent again a second later.
+        builder.WebHost.UseSockets(static sockets => sockets.Backlog = 8192);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
         WebApplication app = builder.Build();
         app.Run(async context =>
