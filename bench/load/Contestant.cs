@@ -5,7 +5,7 @@ namespace Gateway.Bench.Load;
 
 /// <summary>
 /// A proxy in the comparison: how it is started, and on which port it answers. Ports: base plain, +1 TLS, +2 HTTP/2 in clear text, +9 ours
-/// for metrics; slow ones +10, gRPC +20, ours with all of resilience +30.
+/// for metrics; slow ones +10, gRPC +20, ours with all of resilience +30, with an adaptive limit +31.
 /// </summary>
 internal sealed class Contestant(string name, int basePort, Func<Contestant, Process> start, string version) : IDisposable
 {
@@ -45,6 +45,7 @@ internal sealed class Contestant(string name, int basePort, Func<Contestant, Pro
             Door.H2c => 2,
             Door.Grpc => 20,
             Door.Resilient when Name == "gateway" => 30,
+            Door.Adaptive when Name == "gateway" => 31,
             _ => 0,
         };
         return $"{(scenario.Door == Door.Tls ? "https" : "http")}://127.0.0.1:{port}{scenario.Path}";

@@ -37,6 +37,13 @@ internal sealed class Contestants(string folder, string repository)
     /// <param name="arguments">More of them.</param>
     public Contestant Gateway(string name = "gateway", string cores = ProxyCore, string arguments = "") => new(name, 19100, _ =>
     {
+        const string limits = """
+            "limits": { "connections": 10000, "connectionsPerAddress": 5000, "connectionRatePerAddress": { "perSecond": 1000000 }, "requestRatePerAddress": { "perSecond": 1000000 } }
+            """;
+        const string policies = """
+            "pool": "resilient", "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "hedge": { "after": "5s" },
+            "timeouts": { "deadlineHeader": "x-request-timeout" }
+            """;
         // Not beside the configuration, whose folder is watched: each write of the log would wake who looks whether it was the document.
         string logs = Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName;
         Write("gateway.json", $$"""
@@ -47,15 +54,14 @@ internal sealed class Contestants(string folder, string repository)
                 { "name": "h2c", "address": "127.0.0.1:19102" },
                 { "name": "slow", "address": "127.0.0.1:19110", "limits": { "connections": 0 } },
                 { "name": "grpc", "address": "127.0.0.1:19120" },
-                { "name": "resilient", "address": "127.0.0.1:19130", "limits": { "connections": 10000, "connectionsPerAddress": 5000,
-                  "connectionRatePerAddress": { "perSecond": 1000000 }, "requestRatePerAddress": { "perSecond": 1000000 } } } ],
+                { "name": "resilient", "address": "127.0.0.1:19130", {{limits}} },
+                { "name": "adaptive", "address": "127.0.0.1:19131", {{limits}} } ],
               "certificates": { "site": { "certFile": "cert.pem", "keyFile": "key.pem" } },
               "routes": [
                 { "name": "slow", "listeners": ["slow"], "pool": "slow" },
                 { "name": "grpc", "listeners": ["grpc"], "pool": "grpc", "bodyBytes": 0 },
-                { "name": "resilient", "listeners": ["resilient"], "pool": "resilient",
-                  "retry": { "attempts": 3, "on": ["connect", "reset", "refused", "5xx"], "perClient": { "key": "ip" } }, "hedge": { "after": "5s" },
-                  "timeouts": { "deadlineHeader": "x-request-timeout" }, "overload": { "maxInflight": 2000, "adaptive": true } },
+                { "name": "resilient", "listeners": ["resilient"], {{policies}}, "overload": { "maxInflight": 2000 } },
+                { "name": "adaptive", "listeners": ["adaptive"], {{policies}}, "overload": { "maxInflight": 2000, "adaptive": true } },
                 { "name": "all", "pool": "origin" } ],
               "pools": {
                 "origin": { "endpoints": [{ "address": "127.0.0.1:{{OriginPort}}" }], "breaker": {} },

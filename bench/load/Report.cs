@@ -19,10 +19,11 @@ internal static class Report
         IReadOnlyList<Row> rows = results.Rows;
         var text = new StringBuilder();
         text.AppendLine("# Side by side: CPU per request").AppendLine();
-        text.AppendLine($"{results.Rounds} rounds of {results.Seconds} s per scenario and contestant, interleaved in one run, each after a warm-up with that very load until two seconds in a row agree within 3 %; " +
+        text.AppendLine($"{results.Rounds} rounds of {results.Seconds} s per scenario and contestant, interleaved in one run, each after a warm-up with that very load until three seconds in a row are no cheaper, by 3 %, than those before; " +
             "proxy pinned to one core, origin (nginx) and load tool to the other. Medians. CPU is user + system time of the proxy's process tree per request; the ratio is ours to the better of nginx and haproxy.").AppendLine();
         text.AppendLine("**Features**: ours runs with metrics, the access log, a breaker and passive health in all rows; in \"ours with all of resilience\" also with retries, a retry budget for each client, a hedge that does not fire, " +
-            "an adaptive limit, address rates, caps, ejection by latency, affinity, peakEwma, slow start and probes, each of them healthy. The others have none of that.").AppendLine();
+            "a bound on concurrency, address rates, caps, ejection by latency, affinity, peakEwma, slow start and probes, each of them healthy; in \"resilience and an adaptive limit\" the bound follows the latency, and as the proxy's core is used up, it holds back " +
+            "some of the 64 requests, which then wait in its queue instead of the kernel's. The others have none of that.").AppendLine();
         text.AppendLine("**Logs**: ours runs as it does by default, with metrics, and with an access log of one JSON line per request to a file. nginx, haproxy and plain YARP have their logs off, in all rows but " +
             "\"all with an access log\": there nginx writes its combined log to a file (`buffer=64k`), and haproxy sends its HTTP log to a datagram socket that is read on the other core.").AppendLine();
         text.AppendLine(Machine());
@@ -89,7 +90,7 @@ internal static class Report
     private static void WriteStarts(StringBuilder text, IReadOnlyList<StartRow> rows)
     {
         text.AppendLine().AppendLine("## Start of the gateway").AppendLine();
-        text.AppendLine("From the start of the process, on one core, to the end of the first response that came through it; resident memory two seconds later.").AppendLine();
+        text.AppendLine("From the start of the process, on both cores, to the end of the first response that came through it; resident memory two seconds later.").AppendLine();
         text.AppendLine("| round | first answer ms | idle RSS MB |").AppendLine("|---|---|---|");
         foreach (StartRow r in rows) text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"| {r.Round} | {r.FirstAnswerMs:F0} | {r.IdleMb:F0} |"));
         text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"| median | **{Median(rows.Select(static r => r.FirstAnswerMs)):F0}** | **{Median(rows.Select(static r => r.IdleMb)):F0}** |"));

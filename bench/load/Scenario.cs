@@ -16,6 +16,9 @@ internal enum Door
 
     /// <summary>Of the gateway the listener whose limits and whose route's policies are all on; of the others the plain one.</summary>
     Resilient,
+
+    /// <summary>The same with a limit on concurrency that follows the latency.</summary>
+    Adaptive,
 }
 
 /// <summary>One load: the tool's command line, with {url} for the address, {seconds} for the duration and {cookie} for a cookie of the gateway's.</summary>
@@ -39,6 +42,7 @@ internal sealed record Scenario(string Name, string Tool, string Arguments, stri
         new("64 connections", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small") { Targets = [Target.Better(0.95), new(0.45, Target.Yarp)] },
         new("64 connections, all with an access log", "wrk", "-t1 -c64 -d{seconds}s {url}", "/small") { Logged = true },
         new("64 connections, ours with all of resilience", "wrk", "-t1 -c64 -d{seconds}s -H 'Cookie: {cookie}' {url}", "/small", Door.Resilient),
+        new("64 connections, resilience and an adaptive limit", "wrk", "-t1 -c64 -d{seconds}s -H 'Cookie: {cookie}' {url}", "/small", Door.Adaptive),
         new("1000 connections", "wrk", "-t1 -c1000 -d{seconds}s {url}", "/small") { Targets = [Target.Better(0.90)] },
         new("4 connections", "wrk", "-t1 -c4 -d{seconds}s {url}", "/small"),
         new("10 more request headers", "wrk", "-t1 -c64 -d{seconds}s " + string.Concat(Enumerable.Range(1, 10).Select(i => $"-H 'x-header-{i}: value-{i}' ")) + "{url}", "/small"),

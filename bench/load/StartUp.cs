@@ -17,7 +17,7 @@ internal static class StartUp
         var rows = new List<StartRow>();
         for (int round = 1; round <= Rounds; round++)
         {
-            using Contestant gateway = contestants.Gateway();
+            using Contestant gateway = contestants.Gateway(cores: "0,1");
             using var http = new HttpClient();
             long started = Stopwatch.GetTimestamp();
             await gateway.StartAsync();

@@ -7,18 +7,21 @@ namespace Gateway.Bench.Load;
 internal static class Steady
 {
     private const int LeastSeconds = 5;
-    private const int MostSeconds = 20;
+    private const int MostSeconds = 25;
+    private const int InARow = 3;
     private const double Agreement = 0.03;
 
-    /// <summary>In runs of a second: at least five of them, and then until two in a row agree. The number of runs.</summary>
+    /// <summary>In runs of a second: at least five of them, and then until three in a row are no cheaper than those before. The number of runs.</summary>
     public static async Task<int> WarmUpAsync(Scenario scenario, Contestant contestant, string? loadCore = "1")
     {
-        double last = double.NaN;
+        double least = double.MaxValue;
+        int noCheaper = 0;
         for (int run = 1; run <= MostSeconds; run++)
         {
             double now = (await Measurement.RunAsync(scenario, contestant, round: 0, seconds: 1, loadCore)).CpuMicros;
-            if (run >= LeastSeconds && Math.Abs(now - last) <= Agreement * last) return run;
-            last = now;
+            noCheaper = now < least * (1 - Agreement) ? 0 : noCheaper + 1;
+            least = Math.Min(least, now);
+            if (run >= LeastSeconds && noCheaper >= InARow) return run;
         }
         Console.Error.WriteLine($"{contestant.Name} is not steady after {MostSeconds} s of {scenario.Name}");
         return MostSeconds;
