@@ -195,6 +195,7 @@ internal sealed unsafe partial class EventLoop
                 nextSweep = NowMilliseconds + SweepMilliseconds;
                 Sweep();
                 LoopBuffers.Trim();
+                SplicePipe.Trim();
             }
         }
         RunPosted();

@@ -15,6 +15,10 @@ internal sealed class SplicePipe
     [ThreadStatic]
     private static Stack<SplicePipe>? _kept;
 
+    // How few were left of them since they were last trimmed: those were not needed.
+    [ThreadStatic]
+    private static int _fewest;
+
     private static volatile bool _refused;
 
     private static int _inUse;
@@ -31,6 +35,9 @@ internal sealed class SplicePipe
     /// <summary>Taken and not returned. Of all loops; from any thread.</summary>
     public static int InUse => Volatile.Read(ref _inUse);
 
+    /// <summary>Kept on this loop for the next.</summary>
+    public static int Kept => _kept?.Count ?? 0;
+
     /// <summary>The system does not do this.</summary>
     public static bool IsRefused => _refused;
 
@@ -43,8 +50,11 @@ internal sealed class SplicePipe
         if (_refused || EventLoop.Current is null) return null;
         if (_kept is { Count: > 0 } kept)
         {
-            return Use(kept.Pop());
+            SplicePipe pipe = kept.Pop();
+            _fewest = Math.Min(_fewest, kept.Count);
+            return Use(pipe);
         }
+        _fewest = 0;
         int* ends = stackalloc int[2];
         if (Libc.Pipe(ends, Libc.NonBlockCloExec) != 0) return null;
         // Refused where the user has too many pages in pipes: the usual capacity does as well.
@@ -70,6 +80,11 @@ internal sealed class SplicePipe
             kept.Push(this);
             return;
         }
+        Close();
+    }
+
+    private void Close()
+    {
         _ = Libc.Close(_in);
         _ = Libc.Close(_out);
     }
@@ -113,14 +128,18 @@ internal sealed class SplicePipe
         }
     }
 
+    /// <summary>Closes half of those that were not needed since the last time. On the loop's thread, now and then.</summary>
+    public static void Trim()
+    {
+        if (_kept is not { Count: > 0 } kept) return;
+        for (int surplus = (_fewest + 1) / 2; surplus > 0; surplus--) kept.Pop().Close();
+        _fewest = kept.Count;
+    }
+
     /// <summary>For a loop that ends.</summary>
     public static void CloseKept()
     {
         if (_kept is not { } kept) return;
-        while (kept.TryPop(out SplicePipe? pipe))
-        {
-            _ = Libc.Close(pipe._in);
-            _ = Libc.Close(pipe._out);
-        }
+        while (kept.TryPop(out SplicePipe? pipe)) pipe.Close();
     }
 }
